@@ -1,0 +1,136 @@
+/* cli.h - what every tool does alike: options, errors, exit statuses, outputs.
+ *
+ * A tool has one table of options; the parser, --help and the manual page's list come from it
+ * or are tested against it. Functions here may print and exit: only tools use them. */
+#ifndef TENON_TOOLS_CLI_H
+#define TENON_TOOLS_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdnoreturn.h>
+
+#include "base/err.h"
+#include "base/outfile.h"
+#include "ten.h"
+
+#define TENON_VERSION "0.1.0"
+
+enum cli_type {
+	CLI_FLAG,   /* dst: bool, set to true */
+	CLI_TEXT,   /* dst: const char * */
+	CLI_U64,    /* dst: uint64_t; k, M, G suffixes (powers of 1000; Ki, Mi, Gi of 1024) */
+	CLI_REAL,   /* dst: double, finite */
+	CLI_CHOICE, /* dst: int, index into `choices` (NULL-terminated) */
+	CLI_LIST,   /* dst: struct cli_list, the option may be repeated */
+	CLI_LEVEL   /* dst: int; short option with an optional number, -z or -z3; default 3 */
+};
+
+struct cli_list {
+	const char **items;
+	size_t n;
+};
+
+struct cli_opt {
+	int brief;            /* short letter or 0 */
+	const char *name;     /* long name, never NULL */
+	const char *metavar;  /* for --help; NULL for flags */
+	enum cli_type type;
+	void *dst;            /* holds the default before cli_parse */
+	const char *help;     /* one line; may end in the default */
+	double min, max;      /* CLI_U64 and CLI_REAL: range, both 0 = any */
+	const char *const *choices;
+	bool silent;          /* does not decide the result: kept out of provenance */
+};
+
+/* Rows that are spelled the same in every tool. */
+#define CLI_OUTPUT(dst) \
+	{'o', "output", "FILE", CLI_TEXT, dst, "write to FILE (default standard output)", 0, 0, 0, true}
+#define CLI_THREADS(dst, what) \
+	{'j', "threads", "N", CLI_U64, dst, "threads (default " what ")", 1, 1024, 0, true}
+#define CLI_SEED(dst) \
+	{'s', "seed", "N", CLI_U64, dst, "seed of every random choice (default 1)", 0, 0, 0, false}
+#define CLI_QUIET(dst) \
+	{'q', "quiet", NULL, CLI_FLAG, dst, "no progress and no summary", 0, 0, 0, true}
+#define CLI_ZSTD(dst) \
+	{'z', "zstd", "LEVEL", CLI_LEVEL, dst, "compress with zstd (default level 3)", 0, 0, 0, true}
+
+struct cli_tool {
+	const char *name;
+	const char *operands;  /* after the options in the usage line, "[file ...]" */
+	const char *summary;   /* one sentence */
+	const struct cli_opt *opts;
+	size_t nopts;
+	const char *examples;  /* two or three lines, each runnable */
+};
+
+/* Parses argv. Handles --help and --version (stdout, exit 0); a usage error prints one line
+ * and exits 2. Remembers tool and options for messages and provenance, makes sure that
+ * descriptors 0 to 2 are occupied, ignores SIGXFSZ, installs handlers of HUP, INT and TERM that
+ * remove unfinished outputs and die of the signal. Returns the operands, NULL-terminated, and
+ * their number. */
+char **cli_parse(const struct cli_tool *tool, int argc, char **argv, size_t *noperands);
+
+/* Prints "tool: message", removes unfinished outputs, sends ABORT on unfinished streams, exits
+ * with e->code. */
+noreturn void cli_fail(const struct err *e);
+/* The same with a text of its own. */
+noreturn void cli_die(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* A message that does not end the tool: "tool: message". */
+void cli_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* ---- record streams in and out; each exits through cli_fail on error ---- */
+
+/* Opens an operand as a record stream: NULL or "-" is standard input (refused with the usage
+ * line and exit 2 when that is a terminal). */
+struct ten_reader *cli_reader(const char *path);
+/* The same for bytes: returns the descriptor, sets *name for messages. */
+int cli_input(const char *path, const char **name);
+
+/* Refuses an input and an output that are the same file only where that would be unsafe:
+ * outputs are renamed into place, so reading and replacing one file is fine. */
+
+struct cli_out {
+	struct outfile file;
+	struct ten_writer *w;
+	struct cli_out *next; /* open outputs, for cli_fail */
+};
+
+/* Opens `path` (NULL or "-": standard output, refused when a terminal, exit 2) and writes
+ * `head`, to which it first adds the provenance of `inputs` (heads of the record streams read,
+ * n of them) and of this step: tool, version, deciding options and operands, foreign inputs
+ * noted with cli_note_input, seed if `seed` is not NULL. */
+void cli_open_out(struct cli_out *o, const char *path, struct ten_head *head,
+    const struct ten_head *const *inputs, size_t n, const uint64_t *seed,
+    const struct ten_writer_opts *wopts);
+void cli_write(struct cli_out *o, const struct ten_value *values);
+/* END, flush, fsync, rename; checked. */
+void cli_close_out(struct cli_out *o);
+
+/* Hashes a foreign input that is a regular file (XXH3-128 of the whole file from its current
+ * offset; the offset is restored) and notes it for provenance; other inputs are noted by name
+ * only, since their bytes are not known before the HEAD is written. */
+void cli_note_input(int fd, const char *name);
+
+/* For outputs that are not record streams (text, CSV): flushes and checks stdout; exits 1. */
+void cli_close_stdout(void);
+
+/* ---- progress on stderr ---- */
+
+struct cli_progress {
+	bool on, tty;
+	double start, last;
+	const char *unit; /* "records", "tokens", "steps" */
+	uint64_t total;   /* 0 = unknown: no ETA */
+};
+void cli_progress_start(struct cli_progress *p, bool quiet, const char *unit, uint64_t total);
+/* Cheap to call often. Redraws the live line on a terminal five times a second with rate and
+ * ETA, prints a key=value line every 10 s elsewhere. `extra` is appended (may be ""). */
+void cli_progress_tick(struct cli_progress *p, uint64_t done, const char *extra);
+/* Erases the live line. The tool then prints its own last line with cli_account. */
+void cli_progress_end(struct cli_progress *p);
+/* The last line of a tool, "tool: records_in=10 records_out=9 dropped_empty=1", unless quiet. */
+void cli_account(bool quiet, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+double cli_now(void); /* monotonic seconds */
+
+#endif
