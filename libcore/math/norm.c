@@ -1,0 +1,191 @@
+#include "math/norm.h"
+
+#include "base/par.h"
+#include "base/simd.h"
+
+#include <math.h>
+
+/* Rows that backward passes over twice, for dx and then for the columns' sums, while they are
+ * in cache. Also the length of a partial sum, so that rounding grows with n / TILE + TILE. */
+#define TILE 64
+#define COLS 256 /* columns whose sums stand on the stack */
+
+#ifdef TENON_DOUBLE
+#define rsqrt_of(x) (1 / sqrt(x))
+#else
+#define rsqrt_of(x) (1 / sqrtf(x))
+#endif
+
+KERNEL static void
+layernorm_rows(real *restrict y, real *restrict mean, real *restrict rstd,
+    const real *restrict x, const real *restrict g, const real *restrict b, size_t n, size_t c,
+    real eps)
+{
+	for (size_t i = 0; i < n; i++, x += c, y += c) {
+		real s = 0, q = 0;
+#pragma omp simd reduction(+ : s)
+		for (size_t j = 0; j < c; j++)
+			s += x[j];
+		real mu = s / (real)c;
+#pragma omp simd reduction(+ : q)
+		for (size_t j = 0; j < c; j++)
+			q += (x[j] - mu) * (x[j] - mu);
+		real r = rsqrt_of(q / (real)c + eps);
+		if (b)
+			for (size_t j = 0; j < c; j++)
+				y[j] = (x[j] - mu) * r * g[j] + b[j];
+		else
+			for (size_t j = 0; j < c; j++)
+				y[j] = (x[j] - mu) * r * g[j];
+		mean[i] = mu;
+		rstd[i] = r;
+	}
+}
+
+void
+layernorm_forward(real *restrict y, real *restrict mean, real *restrict rstd,
+    const real *restrict x, const real *restrict g, const real *restrict b, size_t n, size_t c,
+    real eps)
+{
+#pragma omp parallel if (n * c >= PAR_MIN)
+	{
+		size_t lo, hi;
+		par_share(n, 1, &lo, &hi);
+		layernorm_rows(y + lo * c, mean + lo, rstd + lo, x + lo * c, g, b, hi - lo, c, eps);
+	}
+}
+
+/* With h = dy g and xhat = (x - mean) rstd:  dx = rstd (h - avg(h) - xhat avg(h xhat)). */
+KERNEL static void
+layernorm_backward_rows(real *restrict dx, const real *restrict dy, const real *restrict x,
+    const real *restrict mean, const real *restrict rstd, const real *restrict g, size_t n,
+    size_t c)
+{
+	for (size_t i = 0; i < n; i++, x += c, dy += c, dx += c) {
+		real mu = mean[i], r = rstd[i], s = 0, q = 0;
+#pragma omp simd reduction(+ : s, q)
+		for (size_t j = 0; j < c; j++) {
+			real h = dy[j] * g[j];
+			s += h;
+			q += h * (x[j] - mu);
+		}
+		s /= (real)c;
+		q *= r * r / (real)c;
+		for (size_t j = 0; j < c; j++)
+			dx[j] += r * (dy[j] * g[j] - s - (x[j] - mu) * q);
+	}
+}
+
+/* dg += sum of dy xhat, db += sum of dy over n <= TILE rows, w <= COLS columns of c. */
+KERNEL static void
+layernorm_backward_cols(real *restrict dg, real *restrict db, const real *restrict dy,
+    const real *restrict x, const real *restrict mean, const real *restrict rstd, size_t n,
+    size_t w, size_t c)
+{
+	real sg[COLS] = {0}, sb[COLS] = {0};
+	for (size_t i = 0; i < n; i++, x += c, dy += c) {
+		real mu = mean[i], r = rstd[i];
+		for (size_t j = 0; j < w; j++) {
+			sg[j] += dy[j] * ((x[j] - mu) * r);
+			sb[j] += dy[j];
+		}
+	}
+	for (size_t j = 0; j < w; j++)
+		dg[j] += sg[j];
+	for (size_t j = 0; db && j < w; j++)
+		db[j] += sb[j];
+}
+
+void
+layernorm_backward(real *restrict dx, real *restrict dg, real *restrict db,
+    const real *restrict dy, const real *restrict x, const real *restrict mean,
+    const real *restrict rstd, const real *restrict g, size_t n, size_t c)
+{
+#pragma omp parallel if (n * c >= PAR_MIN)
+	for (size_t i = 0; i < n; i += TILE) {
+		size_t m = n - i < TILE ? n - i : TILE, at = i * c, lo, hi;
+		par_share(m, 1, &lo, &hi);
+		layernorm_backward_rows(dx + at + lo * c, dy + at + lo * c, x + at + lo * c,
+		    mean + i + lo, rstd + i + lo, g, hi - lo, c);
+		par_share(c, 64, &lo, &hi);
+		for (size_t j = lo; j < hi; j += COLS)
+			layernorm_backward_cols(dg + j, db ? db + j : NULL, dy + at + j, x + at + j,
+			    mean + i, rstd + i, m, hi - j < COLS ? hi - j : COLS, c);
+	}
+}
+
+KERNEL static void
+rmsnorm_rows(real *restrict y, real *restrict rstd, const real *restrict x,
+    const real *restrict g, size_t n, size_t c, real eps)
+{
+	for (size_t i = 0; i < n; i++, x += c, y += c) {
+		real q = 0;
+#pragma omp simd reduction(+ : q)
+		for (size_t j = 0; j < c; j++)
+			q += x[j] * x[j];
+		real r = rsqrt_of(q / (real)c + eps);
+		for (size_t j = 0; j < c; j++)
+			y[j] = x[j] * r * g[j];
+		rstd[i] = r;
+	}
+}
+
+void
+rmsnorm_forward(real *restrict y, real *restrict rstd, const real *restrict x,
+    const real *restrict g, size_t n, size_t c, real eps)
+{
+#pragma omp parallel if (n * c >= PAR_MIN)
+	{
+		size_t lo, hi;
+		par_share(n, 1, &lo, &hi);
+		rmsnorm_rows(y + lo * c, rstd + lo, x + lo * c, g, hi - lo, c, eps);
+	}
+}
+
+/* With h = dy g:  dx = rstd (h - x rstd^2 avg(h x)). */
+KERNEL static void
+rmsnorm_backward_rows(real *restrict dx, const real *restrict dy, const real *restrict x,
+    const real *restrict rstd, const real *restrict g, size_t n, size_t c)
+{
+	for (size_t i = 0; i < n; i++, x += c, dy += c, dx += c) {
+		real r = rstd[i], q = 0;
+#pragma omp simd reduction(+ : q)
+		for (size_t j = 0; j < c; j++)
+			q += dy[j] * g[j] * x[j];
+		q *= r * r / (real)c;
+		for (size_t j = 0; j < c; j++)
+			dx[j] += r * (dy[j] * g[j] - x[j] * q);
+	}
+}
+
+KERNEL static void
+rmsnorm_backward_cols(real *restrict dg, const real *restrict dy, const real *restrict x,
+    const real *restrict rstd, size_t n, size_t w, size_t c)
+{
+	real sg[COLS] = {0};
+	for (size_t i = 0; i < n; i++, x += c, dy += c) {
+		real r = rstd[i];
+		for (size_t j = 0; j < w; j++)
+			sg[j] += dy[j] * (x[j] * r);
+	}
+	for (size_t j = 0; j < w; j++)
+		dg[j] += sg[j];
+}
+
+void
+rmsnorm_backward(real *restrict dx, real *restrict dg, const real *restrict dy,
+    const real *restrict x, const real *restrict rstd, const real *restrict g, size_t n,
+    size_t c)
+{
+#pragma omp parallel if (n * c >= PAR_MIN)
+	for (size_t i = 0; i < n; i += TILE) {
+		size_t m = n - i < TILE ? n - i : TILE, at = i * c, lo, hi;
+		par_share(m, 1, &lo, &hi);
+		rmsnorm_backward_rows(dx + at + lo * c, dy + at + lo * c, x + at + lo * c,
+		    rstd + i + lo, g, hi - lo, c);
+		par_share(c, 64, &lo, &hi);
+		for (size_t j = lo; j < hi; j += COLS)
+			rmsnorm_backward_cols(dg + j, dy + at + j, x + at + j, rstd + i, m,
+			    hi - j < COLS ? hi - j : COLS, c);
+	}
+}

@@ -1,0 +1,28 @@
+/* norm.h - normalisation over the columns of each row. All arrays row-major.
+ *
+ * x, y, dx, dy (n, c); g, b, dg, db (c); mean, rstd (n), saved by forward for backward. eps > 0
+ * is added to the variance or mean square. Forward sets its outputs. Backward ADDS to dx (the
+ * gradient of the residual stream, which has other consumers) and to dg and db. No aliasing.
+ * Never fails, never allocates; the same bits for any number of threads. */
+#ifndef TENON_MATH_NORM_H
+#define TENON_MATH_NORM_H
+
+#include "base/mem.h"
+
+/* Layer normalisation (Ba, Kiros & Hinton 2016): y = (x - mean) rstd g + b. b and, with it,
+ * db may be NULL: no bias. */
+void layernorm_forward(real *restrict y, real *restrict mean, real *restrict rstd,
+    const real *restrict x, const real *restrict g, const real *restrict b, size_t n, size_t c,
+    real eps);
+void layernorm_backward(real *restrict dx, real *restrict dg, real *restrict db,
+    const real *restrict dy, const real *restrict x, const real *restrict mean,
+    const real *restrict rstd, const real *restrict g, size_t n, size_t c);
+
+/* RMS norm (Zhang & Sennrich 2019): y = x rstd g. */
+void rmsnorm_forward(real *restrict y, real *restrict rstd, const real *restrict x,
+    const real *restrict g, size_t n, size_t c, real eps);
+void rmsnorm_backward(real *restrict dx, real *restrict dg, const real *restrict dy,
+    const real *restrict x, const real *restrict rstd, const real *restrict g, size_t n,
+    size_t c);
+
+#endif
