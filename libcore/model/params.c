@@ -1,0 +1,213 @@
+#include "model/params.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/rng.h"
+
+enum dim { D_NONE, D_VOCAB, D_CONTEXT, D_WIDTH, D_QUERY, D_KEY, D_HIDDEN };
+
+struct row {
+	enum slot slot;
+	const char *name; /* within the block, for tensors of blocks */
+	enum dim rows, cols;
+	enum init init;
+	const char *foreign; /* likewise */
+	unsigned part, parts;
+	bool transposed;
+};
+
+struct family {
+	const char *foreign_block; /* before the block's number */
+	const struct row *rows;    /* in memory order, ends with a NULL name */
+};
+
+static const struct row gpt2[] = {
+    {SLOT_TOKEN, "embed.token", D_VOCAB, D_WIDTH, INIT_NORMAL, "transformer.wte.weight", 0, 1, false},
+    {SLOT_POSITION, "embed.position", D_CONTEXT, D_WIDTH, INIT_NORMAL, "transformer.wpe.weight", 0, 1, false},
+    {SLOT_NORM1, "norm1.weight", D_WIDTH, D_NONE, INIT_ONE, "ln_1.weight", 0, 1, false},
+    {SLOT_NORM1_B, "norm1.bias", D_WIDTH, D_NONE, INIT_ZERO, "ln_1.bias", 0, 1, false},
+    {SLOT_Q, "query.weight", D_QUERY, D_WIDTH, INIT_NORMAL, "attn.c_attn.weight", 0, 3, true},
+    {SLOT_K, "key.weight", D_KEY, D_WIDTH, INIT_NORMAL, "attn.c_attn.weight", 1, 3, true},
+    {SLOT_V, "value.weight", D_KEY, D_WIDTH, INIT_NORMAL, "attn.c_attn.weight", 2, 3, true},
+    {SLOT_Q_B, "query.bias", D_QUERY, D_NONE, INIT_ZERO, "attn.c_attn.bias", 0, 3, false},
+    {SLOT_K_B, "key.bias", D_KEY, D_NONE, INIT_ZERO, "attn.c_attn.bias", 1, 3, false},
+    {SLOT_V_B, "value.bias", D_KEY, D_NONE, INIT_ZERO, "attn.c_attn.bias", 2, 3, false},
+    {SLOT_OUT, "out.weight", D_WIDTH, D_QUERY, INIT_RESIDUAL, "attn.c_proj.weight", 0, 1, true},
+    {SLOT_OUT_B, "out.bias", D_WIDTH, D_NONE, INIT_ZERO, "attn.c_proj.bias", 0, 1, false},
+    {SLOT_NORM2, "norm2.weight", D_WIDTH, D_NONE, INIT_ONE, "ln_2.weight", 0, 1, false},
+    {SLOT_NORM2_B, "norm2.bias", D_WIDTH, D_NONE, INIT_ZERO, "ln_2.bias", 0, 1, false},
+    {SLOT_UP, "up.weight", D_HIDDEN, D_WIDTH, INIT_NORMAL, "mlp.c_fc.weight", 0, 1, true},
+    {SLOT_UP_B, "up.bias", D_HIDDEN, D_NONE, INIT_ZERO, "mlp.c_fc.bias", 0, 1, false},
+    {SLOT_DOWN, "down.weight", D_WIDTH, D_HIDDEN, INIT_RESIDUAL, "mlp.c_proj.weight", 0, 1, true},
+    {SLOT_DOWN_B, "down.bias", D_WIDTH, D_NONE, INIT_ZERO, "mlp.c_proj.bias", 0, 1, false},
+    {SLOT_NORM, "norm.weight", D_WIDTH, D_NONE, INIT_ONE, "transformer.ln_f.weight", 0, 1, false},
+    {SLOT_NORM_B, "norm.bias", D_WIDTH, D_NONE, INIT_ZERO, "transformer.ln_f.bias", 0, 1, false},
+    {SLOT_HEAD, "head.weight", D_VOCAB, D_WIDTH, INIT_NORMAL, "lm_head.weight", 0, 1, false},
+    {SLOT_COUNT, NULL, D_NONE, D_NONE, INIT_ZERO, NULL, 0, 0, false}};
+
+static const struct row llama[] = {
+    {SLOT_TOKEN, "embed.token", D_VOCAB, D_WIDTH, INIT_NORMAL, "model.embed_tokens.weight", 0, 1, false},
+    {SLOT_NORM1, "norm1.weight", D_WIDTH, D_NONE, INIT_ONE, "input_layernorm.weight", 0, 1, false},
+    {SLOT_Q, "query.weight", D_QUERY, D_WIDTH, INIT_NORMAL, "self_attn.q_proj.weight", 0, 1, false},
+    {SLOT_K, "key.weight", D_KEY, D_WIDTH, INIT_NORMAL, "self_attn.k_proj.weight", 0, 1, false},
+    {SLOT_V, "value.weight", D_KEY, D_WIDTH, INIT_NORMAL, "self_attn.v_proj.weight", 0, 1, false},
+    {SLOT_OUT, "out.weight", D_WIDTH, D_QUERY, INIT_RESIDUAL, "self_attn.o_proj.weight", 0, 1, false},
+    {SLOT_NORM2, "norm2.weight", D_WIDTH, D_NONE, INIT_ONE, "post_attention_layernorm.weight", 0, 1, false},
+    {SLOT_GATE, "gate.weight", D_HIDDEN, D_WIDTH, INIT_NORMAL, "mlp.gate_proj.weight", 0, 1, false},
+    {SLOT_UP, "up.weight", D_HIDDEN, D_WIDTH, INIT_NORMAL, "mlp.up_proj.weight", 0, 1, false},
+    {SLOT_DOWN, "down.weight", D_WIDTH, D_HIDDEN, INIT_RESIDUAL, "mlp.down_proj.weight", 0, 1, false},
+    {SLOT_NORM, "norm.weight", D_WIDTH, D_NONE, INIT_ONE, "model.norm.weight", 0, 1, false},
+    {SLOT_HEAD, "head.weight", D_VOCAB, D_WIDTH, INIT_NORMAL, "lm_head.weight", 0, 1, false},
+    {SLOT_COUNT, NULL, D_NONE, D_NONE, INIT_ZERO, NULL, 0, 0, false}};
+
+static const struct family families[ARCH_COUNT] = {
+    [ARCH_GPT2] = {"transformer.h.", gpt2},
+    [ARCH_LLAMA] = {"model.layers.", llama},
+};
+
+static bool
+in_block(enum slot s)
+{
+	return s >= SLOT_NORM1 && s <= SLOT_DOWN_B;
+}
+
+/* Follows its predecessor without a gap. */
+static bool
+glued(const struct params *p, enum slot s)
+{
+	return s == SLOT_K || s == SLOT_V || s == SLOT_K_B || s == SLOT_V_B ||
+	    (s == SLOT_UP && p->offset[SLOT_GATE] != SIZE_MAX);
+}
+
+static size_t
+dim_size(enum dim d, const struct config *c)
+{
+	switch (d) {
+	case D_VOCAB: return c->vocab;
+	case D_CONTEXT: return c->context;
+	case D_WIDTH: return c->width;
+	case D_QUERY: return c->heads * config_head_dim(c);
+	case D_KEY: return c->kv_heads * config_head_dim(c);
+	case D_HIDDEN: return c->hidden;
+	case D_NONE: break;
+	}
+	return 1;
+}
+
+static size_t
+aligned(size_t n)
+{
+	return (n + 15) & ~(size_t)15;
+}
+
+/* Fills one item at the running offset p->size. */
+static void
+add_item(struct params *p, const struct row *r, const struct config *c, size_t layer)
+{
+	struct param *it = &p->items[p->n++];
+	if (in_block(r->slot)) {
+		snprintf(it->name, sizeof it->name, "block.%zu.%s", layer, r->name);
+		snprintf(it->foreign, sizeof it->foreign, "%s%zu.%s", families[c->arch].foreign_block,
+		    layer, r->foreign);
+	} else {
+		snprintf(it->name, sizeof it->name, "%s", r->name);
+		snprintf(it->foreign, sizeof it->foreign, "%s", r->foreign);
+	}
+	it->slot = r->slot;
+	it->rank = r->cols == D_NONE ? 1 : 2;
+	it->dims[0] = dim_size(r->rows, c);
+	it->dims[1] = dim_size(r->cols, c);
+	it->size = it->dims[0] * it->dims[1];
+	if (!glued(p, r->slot))
+		p->size = aligned(p->size);
+	it->offset = p->size;
+	p->size += it->size;
+	p->count += it->size;
+	it->init = r->init;
+	it->decay = it->rank == 2;
+	it->part = r->part;
+	it->parts = r->parts;
+	it->transposed = r->transposed;
+	if (layer == 0)
+		p->offset[r->slot] = it->offset;
+}
+
+int
+params_build(struct params *p, const struct config *c, struct err *e)
+{
+	memset(p, 0, sizeof *p);
+	const struct row *r = families[c->arch].rows;
+	size_t once = 0, each = 0;
+	for (const struct row *i = r; i->name; i++)
+		*(in_block(i->slot) ? &each : &once) += 1;
+	/* config_check bounds every size, so that no product of them overflows 64 bits */
+	p->items = mem_zalloc(once + each * c->layers, sizeof *p->items, "parameter table", e);
+	if (!p->items)
+		return -1;
+	for (int s = 0; s < SLOT_COUNT; s++)
+		p->offset[s] = SIZE_MAX;
+	for (; !in_block(r->slot); r++)
+		add_item(p, r, c, 0);
+	const struct row *first = r;
+	size_t start = p->size = aligned(p->size);
+	for (size_t l = 0; l < c->layers; l++) {
+		for (r = first; in_block(r->slot); r++)
+			add_item(p, r, c, l);
+		p->size = aligned(p->size);
+		if (l == 0)
+			p->stride = p->size - start;
+	}
+	for (; r->name; r++)
+		if (r->slot != SLOT_HEAD || !c->tied)
+			add_item(p, r, c, 0);
+	p->size = aligned(p->size);
+	return 0;
+}
+
+void
+params_free(struct params *p)
+{
+	free(p->items);
+	memset(p, 0, sizeof *p);
+}
+
+const struct param *
+params_find(const struct params *p, const char *name)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (strcmp(p->items[i].name, name) == 0)
+			return &p->items[i];
+	return NULL;
+}
+
+/* FNV-1a, so that a tensor's numbers are addressed by its name. */
+static uint64_t
+name_hash(const char *s)
+{
+	uint64_t h = 0xcbf29ce484222325u;
+	for (; *s; s++)
+		h = (h ^ (unsigned char)*s) * 0x100000001b3u;
+	return h;
+}
+
+void
+params_init(real *w, const struct params *p, const struct config *c, uint64_t seed)
+{
+	double residual = 0.02 / sqrt(2.0 * (double)c->layers);
+	for (size_t i = 0; i < p->n; i++) {
+		const struct param *it = &p->items[i];
+		real *v = w + it->offset;
+		uint64_t h = name_hash(it->name);
+		double std = it->init == INIT_NORMAL ? 0.02 : residual;
+#pragma omp parallel for schedule(static)
+		for (size_t j = 0; j < it->size; j++) {
+			if (it->init == INIT_ONE || it->init == INIT_ZERO)
+				v[j] = it->init == INIT_ONE;
+			else
+				v[j] = (real)(std * rng_normal(seed, RNG_INIT, h, j));
+		}
+	}
+}

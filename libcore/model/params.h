@@ -1,0 +1,73 @@
+/* params.h - the one table of a model's tensors.
+ *
+ * A configuration yields one table: name, shape, offset, initialiser, decay, and the name that
+ * the tensor has elsewhere. Weights, gradients and moments are each one contiguous
+ * allocation over the same offsets; initialisation, checkpoints, optimizer, import and export
+ * walk this table and nothing else knows a tensor's place. */
+#ifndef TENON_MODEL_PARAMS_H
+#define TENON_MODEL_PARAMS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/mem.h"
+#include "model/config.h"
+
+/* What a tensor is for. The order within a block is the order in memory: query, key, value are
+ * neighbours without a gap, so that one product makes all three; gate and up likewise. */
+enum slot {
+	SLOT_TOKEN, SLOT_POSITION,                        /* once, before the blocks */
+	SLOT_NORM1, SLOT_NORM1_B, SLOT_Q, SLOT_K, SLOT_V, SLOT_Q_B, SLOT_K_B, SLOT_V_B,
+	SLOT_OUT, SLOT_OUT_B, SLOT_NORM2, SLOT_NORM2_B, SLOT_GATE, SLOT_UP, SLOT_UP_B,
+	SLOT_DOWN, SLOT_DOWN_B,                           /* in every block */
+	SLOT_NORM, SLOT_NORM_B, SLOT_HEAD,                /* once, after the blocks */
+	SLOT_COUNT
+};
+
+enum init { INIT_NORMAL, INIT_RESIDUAL, INIT_ONE, INIT_ZERO };
+
+struct param {
+	char name[64];
+	enum slot slot;
+	unsigned rank;       /* 1 or 2 */
+	size_t dims[2];      /* (out, in) for linear layers, (n) for rank 1 */
+	size_t size;         /* elements */
+	size_t offset;       /* elements from the base */
+	enum init init;
+	bool decay;          /* weight decay applies: rank 2 */
+	/* Hugging Face's name. There the tensor is the part-th of `parts` equal row blocks of a
+	 * larger one, which is stored transposed, (in, out), if `transposed`. */
+	char foreign[96];
+	unsigned part, parts;
+	bool transposed;
+};
+
+struct params {
+	struct param *items;
+	size_t n;
+	size_t size;                  /* elements of the whole allocation, gaps included */
+	size_t count;                 /* parameters, gaps not included */
+	size_t offset[SLOT_COUNT];    /* of the tensor (in block 0), SIZE_MAX when absent */
+	size_t stride;                /* elements from one block to the next */
+};
+
+/* Builds the table of a checked configuration. 0, or -1 when out of memory. */
+int params_build(struct params *p, const struct config *c, struct err *e);
+void params_free(struct params *p); /* a zeroed table is fine */
+const struct param *params_find(const struct params *p, const char *name);
+
+/* Offset of the tensor of `slot` in block `layer` (0 for those outside of blocks); the base of
+ * weights, gradients or moments plus this is its address. SIZE_MAX when the family has none. */
+static inline size_t
+param_offset(const struct params *p, enum slot slot, size_t layer)
+{
+	return p->offset[slot] == SIZE_MAX ? SIZE_MAX : p->offset[slot] + layer * p->stride;
+}
+
+/* Initial values: normal(0, 0.02), residual projections normal(0, 0.02 / sqrt(2 layers))
+ * (Radford et al. 2019), norms one, biases zero. Each tensor's numbers come from the seed and its
+ * name alone, so a new tensor disturbs no other. */
+void params_init(real *w, const struct params *p, const struct config *c, uint64_t seed);
+
+#endif

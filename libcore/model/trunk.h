@@ -1,0 +1,75 @@
+/* trunk.h - token ids to hidden states, and the gradient back.
+ *
+ * A pre-norm transformer: x += out(attention(norm1(x))), x += down(act(up(norm2(x)))), and a norm at
+ * the end (Radford et al. 2019; Touvron et al. 2023 with RMS norm, rotary positions, SwiGLU).
+ * Every buffer is planned when the trunk is opened; nothing is allocated afterwards. */
+#ifndef TENON_MODEL_TRUNK_H
+#define TENON_MODEL_TRUNK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/mem.h"
+#include "math/attention.h"
+#include "model/config.h"
+#include "model/params.h"
+
+/* n tokens, side by side without padding. ids < vocab, positions < context: the caller's duty. */
+struct batch {
+	size_t n;
+	const int32_t *ids, *positions;
+	const struct span *spans; /* cover the n rows in ascending order */
+	size_t nspans;
+};
+
+/* Keys and values of earlier tokens, for generation: per layer (slots * context, key width). */
+struct kvcache {
+	struct arena arena;
+	real *k, *v;
+	size_t slots, context, width;
+};
+
+int kvcache_open(struct kvcache *c, const struct config *cfg, size_t slots, struct err *e);
+void kvcache_close(struct kvcache *c);
+
+/* What backward needs of a block; in inference all blocks share one set. */
+struct block_acts {
+	real *x, *mean1, *rstd1, *n1; /* input (n,c); norm statistics (n); normed (n,c) */
+	real *qkv, *lse, *att;        /* (n, q + 2 kv) after rotation; (n, heads); (n, q) */
+	real *mid, *mean2, *rstd2, *n2; /* after attention (n,c) ... */
+	real *up, *act;               /* before the activation (n, f or 2f); after (n, f) */
+};
+
+struct trunk {
+	const struct config *cfg;
+	const struct params *table;
+	size_t max_tokens, max_keys, threads;
+	bool train;
+	double dropout;               /* 0, or the probability; of embeddings and both residuals */
+	uint64_t seed, step;          /* address the dropout masks: step differs for each forward */
+	struct arena arena;
+	struct block_acts *acts;      /* one for each block */
+	real *last, *mean, *rstd, *h; /* input of the last norm; its statistics; hidden states (n,c) */
+	real *tmp, *dx, *dn, *dwide, *dmid, *scratch;
+	real *cos, *sin;              /* of rotary positions (context, head_dim / 2), or NULL */
+};
+
+/* For batches of at most max_tokens tokens in spans of at most max_keys keys. cfg and table are
+ * borrowed. The number of OpenMP threads must not grow afterwards. 0 or -1. */
+int trunk_open(struct trunk *t, const struct config *cfg, const struct params *table,
+    size_t max_tokens, size_t max_keys, bool train, struct err *e);
+void trunk_close(struct trunk *t); /* a zeroed trunk is fine */
+
+/* Bytes that trunk_open would take. SIZE_MAX when absurd. */
+size_t trunk_memory(const struct config *cfg, size_t max_tokens, size_t max_keys, bool train);
+
+/* Sets t->h (n, width). With a cache, the keys and values of the batch are appended to it (span
+ * s: rows [key + past, key + past + n) of the cache) and attention goes over it. */
+void trunk_forward(struct trunk *t, const real *w, const struct batch *b, struct kvcache *cache);
+
+/* After a forward pass without cache of a trunk opened for training: from dh (n, width) adds to
+ * the gradients g. dh is borrowed and unchanged. */
+void trunk_backward(struct trunk *t, const real *w, real *g, const struct batch *b, const real *dh);
+
+#endif

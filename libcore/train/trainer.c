@@ -1,0 +1,152 @@
+#include "train/trainer.h"
+
+#include <math.h>
+#include <string.h>
+
+static void
+carve(struct trainer *t, struct arena *a)
+{
+	size_t n = t->table->size, tokens = t->opts.max_tokens;
+	t->w = arena_carve(a, n, sizeof(real));
+	t->g = arena_carve(a, n, sizeof(real));
+	t->m = arena_carve(a, n, sizeof(real));
+	t->v = arena_carve(a, n, sizeof(real));
+	t->dh = arena_carve(a, tokens * t->cfg->width, sizeof(real));
+	t->dlogp = arena_carve(a, tokens, sizeof(real));
+	t->out.logp = arena_carve(a, tokens, sizeof(real));
+	t->out.best = arena_carve(a, tokens, sizeof(int32_t));
+}
+
+size_t
+trainer_memory(const struct config *cfg, const struct params *table, const struct train_opts *o)
+{
+	struct trainer t = {.cfg = cfg, .table = table, .opts = *o};
+	struct arena a = {0};
+	carve(&t, &a);
+	size_t trunk = trunk_memory(cfg, o->max_tokens, o->max_keys, true), sum;
+	return a.overflow || add_overflows(a.used, trunk, &sum) ? SIZE_MAX : sum;
+}
+
+int
+trainer_open(struct trainer *t, const struct config *cfg, const struct params *table,
+    const struct train_opts *o, struct err *e)
+{
+	*t = (struct trainer){.cfg = cfg, .table = table, .opts = *o};
+	t->arena.huge = true;
+	carve(t, &t->arena);
+	if (arena_commit(&t->arena, "weights, gradients and moments", e))
+		return -1;
+	carve(t, &t->arena);
+	if (trunk_open(&t->trunk, cfg, table, o->max_tokens, o->max_keys, true, e) ||
+	    lm_head_open(&t->head, cfg->width, cfg->vocab, o->max_tokens, e)) {
+		trainer_close(t);
+		return -1;
+	}
+	t->trunk.seed = o->seed;
+	return 0;
+}
+
+void
+trainer_close(struct trainer *t)
+{
+	lm_head_close(&t->head);
+	trunk_close(&t->trunk);
+	arena_close(&t->arena);
+	memset(t, 0, sizeof *t);
+}
+
+static double
+sum_nll(const real *logp, const int32_t *targets, size_t n)
+{
+	double sum = 0;
+	for (size_t i = 0; i < n; i++)
+		if (targets[i] != TARGET_NONE)
+			sum -= (double)logp[i];
+	return sum;
+}
+
+const char *
+params_nonfinite(const real *w, const struct params *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (!isfinite(grad_norm(w + p->items[i].offset, p->items[i].size)))
+			return p->items[i].name;
+	return NULL;
+}
+
+int
+train_gradient(struct trainer *t, struct rows *r, struct step_stats *s, struct err *e)
+{
+	if (!r->trained)
+		return err_set(e, ERR_DATA, "step %llu: none of the %zu tokens has a target to train on",
+		    (unsigned long long)t->step + 1, r->tokens);
+	*s = (struct step_stats){.tokens = r->tokens, .trained = r->trained};
+	memset(t->g, 0, t->table->size * sizeof *t->g);
+	real scale = (real)(-1.0 / (double)r->trained);
+	size_t head = head_offset(t->table);
+	t->trunk.dropout = t->opts.dropout;
+	for (size_t from = 0, micro = 0; from < r->n; micro++) {
+		struct batch b;
+		const int32_t *targets;
+		from = rows_batch(r, from, t->opts.max_tokens, &b, &targets);
+		/* each forward pass of the training has masks of its own */
+		t->trunk.step = t->step << 16 | micro;
+		for (size_t i = 0; i < b.n; i++)
+			t->dlogp[i] = targets[i] == TARGET_NONE ? 0 : scale;
+		trunk_forward(&t->trunk, t->w, &b, NULL);
+		lm_head_backward(&t->head, t->dh, t->g + head, t->dlogp, NULL, t->trunk.h, t->w + head, targets,
+		    b.n, &(struct lm_out){.logp = t->out.logp});
+		s->loss += sum_nll(t->out.logp, targets, b.n);
+		trunk_backward(&t->trunk, t->w, t->g, &b, t->dh);
+	}
+	s->loss /= (double)r->trained;
+	if (!isfinite(s->loss))
+		return err_set(e, ERR_NONFINITE, "step %llu: the loss is %g",
+		    (unsigned long long)t->step + 1, s->loss);
+	s->grad_norm = grad_norm(t->g, t->table->size);
+	if (!isfinite(s->grad_norm)) {
+		const char *name = params_nonfinite(t->g, t->table);
+		return err_set(e, ERR_NONFINITE, "step %llu: the gradient of %s is not finite",
+		    (unsigned long long)t->step + 1, name ? name : "the model");
+	}
+	return 0;
+}
+
+int
+train_step(struct trainer *t, struct rows *r, struct step_stats *s, struct err *e)
+{
+	if (train_gradient(t, r, s, e))
+		return -1;
+	s->lr = schedule_lr(&t->opts.schedule, t->step);
+	double scale = clip_scale(s->grad_norm, t->opts.clip);
+	for (size_t i = 0; i < t->table->n; i++) {
+		const struct param *p = &t->table->items[i];
+		struct adamw a = t->opts.adamw;
+		if (!p->decay)
+			a.decay = 0;
+		adamw_update(t->w + p->offset, t->m + p->offset, t->v + p->offset, t->g + p->offset, p->size,
+		    &a, t->step + 1, s->lr, scale);
+	}
+	t->step++;
+	return 0;
+}
+
+void
+lm_evaluate(struct trunk *t, struct lm_head *head, const real *w, struct rows *r,
+    size_t max_tokens, struct lm_out *out, struct eval_sums *sums)
+{
+	size_t at = head_offset(t->table);
+	t->dropout = 0;
+	for (size_t from = 0; from < r->n;) {
+		struct batch b;
+		const int32_t *targets;
+		from = rows_batch(r, from, max_tokens, &b, &targets);
+		trunk_forward(t, w, &b, NULL);
+		lm_head_forward(head, t->h, w + at, targets, b.n, out);
+		sums->nll += sum_nll(out->logp, targets, b.n);
+		for (size_t i = 0; i < b.n; i++) {
+			sums->trained += targets[i] != TARGET_NONE;
+			sums->correct += targets[i] != TARGET_NONE && out->best[i] == targets[i];
+		}
+	}
+}

@@ -1,0 +1,81 @@
+/* trainer.h - the one training loop's step: micro-batches, gradient, clipping, AdamW.
+ *
+ * The state of a training is the weights, the two moments and the step number; everything else
+ * (learning rate, dropout masks) is a function of the step and the seed. */
+#ifndef TENON_TRAIN_TRAINER_H
+#define TENON_TRAIN_TRAINER_H
+
+#include <stdint.h>
+
+#include "model/lm_head.h"
+#include "model/trunk.h"
+#include "train/adamw.h"
+#include "train/rows.h"
+#include "train/schedule.h"
+
+struct train_opts {
+	struct schedule schedule;
+	struct adamw adamw;
+	double clip;       /* largest gradient norm, 0 = no clipping */
+	double dropout;
+	uint64_t seed;
+	size_t max_tokens; /* of a micro-batch */
+	size_t max_keys;   /* longest span */
+};
+
+struct trainer {
+	const struct config *cfg;
+	const struct params *table;
+	struct train_opts opts;
+	struct arena arena;
+	real *w, *g, *m, *v;  /* table->size elements each */
+	real *dh, *dlogp;     /* (max_tokens, width), (max_tokens) */
+	struct lm_out out;
+	struct trunk trunk;
+	struct lm_head head;
+	uint64_t step;        /* steps done */
+};
+
+/* Plans and takes all memory; w, m, v start as zeros. cfg and table are borrowed. */
+int trainer_open(struct trainer *t, const struct config *cfg, const struct params *table,
+    const struct train_opts *o, struct err *e);
+void trainer_close(struct trainer *t); /* a zeroed trainer is fine */
+/* Bytes that trainer_open would take but for the logits; SIZE_MAX when absurd. */
+size_t trainer_memory(const struct config *cfg, const struct params *table, const struct train_opts *o);
+
+struct step_stats {
+	double loss;      /* mean over the trained tokens, nats */
+	double grad_norm; /* before clipping */
+	double lr;
+	size_t tokens, trained;
+};
+
+/* The gradient of the mean loss over all trained tokens of all the rows, into t->g: the same for
+ * any division into micro-batches, up to rounding. ERR_DATA when nothing is trained, ERR_NONFINITE
+ * naming the step and the tensor. Rows longer than max_tokens: the caller's mistake. */
+int train_gradient(struct trainer *t, struct rows *r, struct step_stats *s, struct err *e);
+
+/* The gradient, then clipping by global norm (Pascanu et al. 2013) and AdamW; t->step + 1. On
+ * failure the weights are untouched. */
+int train_step(struct trainer *t, struct rows *r, struct step_stats *s, struct err *e);
+
+/* Sums over the trained tokens of the rows, without dropout. */
+struct eval_sums {
+	double nll;       /* - sum of log p(target), nats */
+	uint64_t trained, correct;
+};
+void lm_evaluate(struct trunk *t, struct lm_head *head, const real *w, struct rows *r,
+    size_t max_tokens, struct lm_out *out, struct eval_sums *sums);
+
+/* The output projection: the token embedding when tied. */
+static inline size_t
+head_offset(const struct params *p)
+{
+	size_t o = param_offset(p, SLOT_HEAD, 0);
+	return o == SIZE_MAX ? param_offset(p, SLOT_TOKEN, 0) : o;
+}
+
+/* Name of the first tensor with a number that is not finite, or NULL. */
+const char *params_nonfinite(const real *w, const struct params *p);
+
+#endif
