@@ -1,0 +1,240 @@
+#include "common/modelio.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/cli.h"
+#include "train/trainer.h"
+
+static int
+read_config(struct model_file *m, struct err *e)
+{
+	const char *name;
+	for (size_t i = 0; (name = config_name(i)); i++) {
+		char key[80];
+		snprintf(key, sizeof key, "config.%s", name);
+		const struct ten_kv *kv = ten_head_kv(&m->head, key);
+		if (!kv)
+			return err_set(e, ERR_DATA, "the model has no `%s'", key);
+		if (config_set(&m->cfg, i, kv->value, e))
+			return -1;
+	}
+	return config_check(&m->cfg, e);
+}
+
+static bool
+has_shape(const struct ten_field *f, const struct param *p)
+{
+	return f->cls == TEN_FLOAT && f->bits == 32 && f->rank == p->rank && f->dims[0] == p->dims[0] &&
+	    (p->rank == 1 || f->dims[1] == p->dims[1]);
+}
+
+static int
+check_tensors(const struct model_file *m, struct err *e)
+{
+	for (size_t i = 0; i < m->table.n; i++) {
+		const struct param *p = &m->table.items[i];
+		int at = ten_head_find(&m->head, p->name);
+		if (at < 0)
+			return err_set(e, ERR_DATA, "tensor %s is missing", p->name);
+		if (!has_shape(&m->head.fields[at], p))
+			return err_set(e, ERR_DATA, "tensor %s is not float32 of the configuration's shape (%zu, %zu)",
+			    p->name, p->dims[0], p->dims[1]);
+	}
+	for (size_t i = 0; i < m->head.nfields; i++) {
+		const char *name = m->head.fields[i].name;
+		bool extra = strncmp(name, "adam.", 5) == 0 || strncmp(name, "train.", 6) == 0;
+		if (!extra && strcmp(name, "tokenizer") != 0 && !params_find(&m->table, name))
+			return err_set(e, ERR_DATA, "tensor %s is not one of a %s model", name,
+			    config_traits(&m->cfg)->name);
+	}
+	return 0;
+}
+
+/* The one record, from the mapping or the pipe. */
+static int
+read_record(struct model_file *m, struct err *e)
+{
+	m->values = mem_zalloc(m->head.nfields, sizeof *m->values, "fields", e);
+	if (!m->values)
+		return -1;
+	if (m->map) {
+		if (ten_map_records(m->map) != 1)
+			return err_set(e, ERR_DATA, "a model has one record, this stream has %llu",
+			    (unsigned long long)ten_map_records(m->map));
+		return ten_map_get(m->map, 0, m->values, e);
+	}
+	int got = ten_read(m->reader, m->values, e);
+	return got > 0 ? 0 : got == 0 ? err_set(e, ERR_DATA, "the stream has no record") : -1;
+}
+
+static int
+open_stream(struct model_file *m, const char *path, struct err *e)
+{
+	struct stat st;
+	if (path && strcmp(path, "-") != 0 && stat(path, &st) == 0 && S_ISREG(st.st_mode)) {
+		if (ten_map_open(&m->map, path, e))
+			return -1;
+		return ten_head_copy(&m->head, ten_map_head(m->map), e);
+	}
+	m->reader = cli_reader(path);
+	return ten_head_copy(&m->head, ten_reader_head(m->reader), e);
+}
+
+static int
+check_model(struct model_file *m, struct err *e)
+{
+	if (strcmp(m->head.kind, "model") != 0)
+		return err_set(e, ERR_DATA, "%s: needs a model, this is a stream of kind `%s'", m->path,
+		    m->head.kind);
+	if (read_config(m, e) || params_build(&m->table, &m->cfg, e) || check_tensors(m, e) ||
+	    read_record(m, e))
+		return err_prefix(e, "%s", m->path);
+	const struct ten_value *t = model_field(m, "tokenizer");
+	if (t) {
+		m->tokenizer = (void *)(uintptr_t)t->data;
+		m->tokenizer_size = t->count;
+	}
+	const struct ten_kv *kv = ten_head_kv(&m->head, "tokenizer");
+	if (kv)
+		snprintf(m->tokenizer_id, sizeof m->tokenizer_id, "%s", (const char *)kv->value);
+	return 0;
+}
+
+int
+model_open(struct model_file *m, const char *path, struct err *e)
+{
+	memset(m, 0, sizeof *m);
+	m->path = strdup(path && strcmp(path, "-") != 0 ? path : "standard input");
+	if (!m->path)
+		return err_nomem(e, 1, "a name");
+	if (open_stream(m, path, e) || check_model(m, e)) {
+		model_close(m);
+		return -1;
+	}
+	return 0;
+}
+
+void
+model_close(struct model_file *m)
+{
+	ten_map_free(m->map);
+	ten_reader_free(m->reader);
+	ten_head_free(&m->head);
+	params_free(&m->table);
+	free(m->values);
+	free(m->w);
+	free(m->path);
+	memset(m, 0, sizeof *m);
+}
+
+const struct ten_value *
+model_field(const struct model_file *m, const char *name)
+{
+	int at = ten_head_find(&m->head, name);
+	return at < 0 ? NULL : &m->values[at];
+}
+
+int
+model_read(const struct model_file *m, const char *prefix, real *w, struct err *e)
+{
+	for (size_t i = 0; i < m->table.n; i++) {
+		const struct param *p = &m->table.items[i];
+		char name[80];
+		snprintf(name, sizeof name, "%s%s", prefix, p->name);
+		const struct ten_value *v = model_field(m, name);
+		if (!v || v->count != p->size)
+			return err_set(e, ERR_DATA, "%s: tensor %s is missing or has another shape", m->path, name);
+		memcpy(w + p->offset, v->data, p->size * sizeof *w);
+		if (!isfinite(grad_norm(w + p->offset, p->size)))
+			return err_set(e, ERR_NONFINITE, "%s: tensor %s has a number that is not finite", m->path, name);
+	}
+	return 0;
+}
+
+int
+model_load(struct model_file *m, const char *path, struct err *e)
+{
+	if (model_open(m, path, e))
+		return -1;
+	m->w = mem_zalloc(m->table.size, sizeof *m->w, "weights", e);
+	if (!m->w || model_read(m, "", m->w, e)) {
+		model_close(m);
+		return -1;
+	}
+	return 0;
+}
+
+int
+model_check_tokenizer(const struct model_file *m, const struct ten_head *head, const char *name,
+    struct err *e)
+{
+	const struct ten_kv *kv = ten_head_kv(head, "tokenizer");
+	if (!kv || !*m->tokenizer_id || strcmp(kv->value, m->tokenizer_id) == 0)
+		return 0;
+	return err_set(e, ERR_DATA, "%s was tokenized by %.32s, the model %s by %s", name,
+	    (const char *)kv->value, m->path, m->tokenizer_id);
+}
+
+/* ---- writing ---- */
+
+static int
+add_tensors(struct ten_head *h, const struct params *p, const char *prefix, struct err *e)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		const struct param *it = &p->items[i];
+		char name[80];
+		snprintf(name, sizeof name, "%s%s", prefix, it->name);
+		uint64_t dims[2] = {it->dims[0], it->dims[1]};
+		if (ten_head_add(h, name, TEN_FLOAT, 32, it->rank, dims, e))
+			return -1;
+	}
+	return 0;
+}
+
+int
+model_head(struct ten_head *h, const struct config *c, const struct params *p,
+    const char *tokenizer_id, bool moments, struct err *e)
+{
+	snprintf(h->kind, sizeof h->kind, "model");
+	const char *name;
+	for (size_t i = 0; (name = config_name(i)); i++) {
+		char key[80], text[64];
+		snprintf(key, sizeof key, "config.%s", name);
+		config_get(c, i, text, sizeof text);
+		if (ten_head_set_text(h, key, text, e))
+			return -1;
+	}
+	if (*tokenizer_id && ten_head_set_text(h, "tokenizer", tokenizer_id, e))
+		return -1;
+	uint64_t ragged = TEN_RAGGED;
+	if (add_tensors(h, p, "", e) || ten_head_add(h, "tokenizer", TEN_UINT, 8, 1, &ragged, e))
+		return -1;
+	return moments && (add_tensors(h, p, "adam.m.", e) || add_tensors(h, p, "adam.v.", e)) ? -1 : 0;
+}
+
+static size_t
+put_tensors(struct ten_value *values, const struct params *p, const real *w)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		const struct param *it = &p->items[i];
+		values[i] = (struct ten_value){w + it->offset, it->size, {it->dims[0], it->dims[1]}};
+	}
+	return p->n;
+}
+
+size_t
+model_values(struct ten_value *values, const struct params *p, const real *w, const real *m,
+    const real *v, const void *tokenizer, size_t tokenizer_size)
+{
+	size_t n = put_tensors(values, p, w);
+	values[n++] = ten_vector(tokenizer, tokenizer_size);
+	if (m) {
+		n += put_tensors(values + n, p, m);
+		n += put_tensors(values + n, p, v);
+	}
+	return n;
+}
