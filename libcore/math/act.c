@@ -5,7 +5,7 @@
 #include "math/vexp.h"
 
 #define TILE 64  /* rows of a partial sum */
-#define COLS 256 /* columns whose sums stand on the stack */
+#define COLS 1024 /* columns whose sums stand on the stack */
 
 #define GELU_A ((real)1.5957691216057307118) /* 2 sqrt(2/pi) */
 #define GELU_B ((real)0.044715)

@@ -6,7 +6,7 @@
 
 #include <assert.h>
 
-#define LANES 16           /* blocks at once */
+#define LANES 64           /* blocks at once */
 #define SPAN (4 * LANES)   /* elements that they decide */
 
 /* The words of LANES blocks from item `first` on: word k of lane l is w[k][l]. Philox4x32-10

@@ -1,10 +1,10 @@
 /* vexp.h - exp and its relations for the inside of kernels, written so that loops over them
  * vectorise. NaN gives NaN. Doubles (tests) use the C library.
  *
- * vexp      relative error below 1 ulp (1.2e-7), denormal results included; 0 below about
- *           -104, infinity above about 88.73
- * vsigmoid  1 / (1 + exp(-x)), relative error below 2.5e-7 for x > -87; 0 below -89
- * vphi      the normal distribution function, absolute error below 1.2e-7 */
+ * vexp      relative error below 1e-7 from -87.33 to 88.37; 0 below, infinity above (where
+ *           floats would still be denormal, and just finite)
+ * vsigmoid  1 / (1 + exp(-x)), relative error below 2e-7 from -87.33 on; 0 below -88.37
+ * vphi      the normal distribution function, absolute error below 2.5e-7 */
 #ifndef TENON_MATH_VEXP_H
 #define TENON_MATH_VEXP_H
 
@@ -35,17 +35,15 @@ vphi(double x, double *e)
 
 /* exp(x) = 2^n exp(r), r = x - n ln 2 in [-ln2/2, ln2/2]; exp(r) = 1 + r + r^2 p(r), p the
  * Chebyshev interpolation of degree 4 (error 8e-9). Adding 1.5 * 2^23 rounds to an integer
- * that then stands in the low bits. 2^n is applied in two halves, so that neither overflows
- * and denormal results round once more at most. */
+ * that then stands in the low bits, from where the shift makes it an exponent. What lies
+ * outside the range is computed too, and not used: a select vectorises, a branch does not. */
 KERNEL_INLINE float
 vexp(float x)
 {
 	const float magic = 12582912.0f;
-	float y = x < -105.0f ? -105.0f : x;
-	y = y > 90.0f ? 90.0f : y;
-	float t = y * 1.44269504f + magic;
+	float t = x * 1.44269504f + magic;
 	float n = t - magic;
-	float r = y - n * 0.693145751953125f;
+	float r = x - n * 0.693145751953125f;
 	r = r - n * 1.42860682e-6f;
 	float p = 1.3933733216e-3f;
 	p = p * r + 8.3632353846e-3f;
@@ -53,15 +51,14 @@ vexp(float x)
 	p = p * r + 1.6666576644e-1f;
 	p = p * r + 5.0000000135e-1f;
 	p = (p * r) * r + r;
-	int32_t i, h;
-	memcpy(&i, &t, sizeof i);
-	i -= 0x4B400000; /* the bits of magic: i = n */
-	h = i >> 1;
-	int32_t a = (int32_t)((uint32_t)(h + 127) << 23), b = (int32_t)((uint32_t)(i - h + 127) << 23);
-	float fa, fb;
-	memcpy(&fa, &a, sizeof fa);
-	memcpy(&fb, &b, sizeof fb);
-	return (p * fa + fa) * fb;
+	uint32_t u;
+	memcpy(&u, &t, sizeof u);
+	u = (u << 23) + 0x3F800000u;
+	float scale;
+	memcpy(&scale, &u, sizeof scale);
+	float y = p * scale + scale;
+	y = x > 88.37f ? INFINITY : y;
+	return x < -87.33f ? 0 : y;
 }
 
 /* Phi(x) = erfc(-x / sqrt 2) / 2, and for z > 0 erfc(z) = exp(-z^2) t q(2t - 1) with
