@@ -1,0 +1,263 @@
+#include "common/rowsource.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "common/cli.h"
+#include "model/lm_head.h"
+
+static const char *const names[4] = {"ids", "targets", "positions", "documents"};
+
+/* ---- the spool of a pipe ---- */
+
+static int
+spool_write(void *ctx, struct iovec *iov, int n, struct err *e)
+{
+	int fd = *(int *)ctx;
+	while (n > 0) {
+		ssize_t w = writev(fd, iov, n);
+		if (w < 0)
+			return err_errno(e, "temporary file");
+		for (; n > 0 && (size_t)w >= iov->iov_len; iov++, n--)
+			w -= (ssize_t)iov->iov_len;
+		if (n > 0) {
+			iov->iov_base = (char *)iov->iov_base + w;
+			iov->iov_len -= (size_t)w;
+		}
+	}
+	return 0;
+}
+
+static int
+open_spool(struct row_source *s, struct err *e)
+{
+	const char *dir = getenv("TMPDIR");
+	char path[4096];
+	snprintf(path, sizeof path, "%s/tenon-XXXXXX", dir && *dir ? dir : "/tmp");
+	s->spool_fd = mkostemp(path, O_CLOEXEC);
+	if (s->spool_fd < 0)
+		return err_errno(e, "cannot create a temporary file %s", path);
+	unlink(path);
+	struct ten_sink sink = {spool_write, &s->spool_fd};
+	return ten_writer_open(&s->spool, sink, ten_reader_head(s->pipe), NULL, e);
+}
+
+/* The pipe is at its end: from now on the spool serves. */
+static int
+finish_spool(struct row_source *s, struct err *e)
+{
+	char path[64];
+	if (ten_writer_end(s->spool, e))
+		return -1;
+	ten_writer_free(s->spool);
+	s->spool = NULL;
+	snprintf(path, sizeof path, "/proc/self/fd/%d", s->spool_fd);
+	if (ten_map_open(&s->map, path, e))
+		return -1;
+	s->records = ten_map_records(s->map);
+	return 0;
+}
+
+/* ---- opening ---- */
+
+static int
+check_fields(struct row_source *s, const struct ten_head *h, struct err *e)
+{
+	for (int i = 0; i < 4; i++)
+		s->fields[i] = ten_head_find(h, names[i]);
+	s->tokens = s->fields[1] < 0;
+	for (int i = 0; i < 4; i++)
+		if ((i == 0 || s->fields[i] >= 0) && ten_head_need(h, s->name, names[i], TEN_INT, 32, 1, e) < 0)
+			return -1;
+	return 0;
+}
+
+int
+row_source_open(struct row_source *s, const char *path, size_t vocab, size_t context, struct err *e)
+{
+	*s = (struct row_source){.vocab = vocab, .context = context, .spool_fd = -1};
+	struct stat st;
+	bool piped = !path || strcmp(path, "-") == 0;
+	s->name = strdup(piped ? "standard input" : path);
+	s->targets = mem_zalloc(context, sizeof *s->targets, "targets", e);
+	if (!s->name || !s->targets)
+		goto fail;
+	if (!piped && stat(path, &st) == 0 && S_ISREG(st.st_mode)) {
+		if (ten_map_open(&s->map, path, e))
+			goto fail;
+		s->records = ten_map_records(s->map);
+	} else {
+		s->pipe = cli_reader(path);
+		if (open_spool(s, e))
+			goto fail;
+	}
+	const struct ten_head *h = row_source_head(s);
+	s->values = mem_zalloc(h->nfields, sizeof *s->values, "fields", e);
+	if (!s->values || check_fields(s, h, e))
+		goto fail;
+	return 0;
+fail:
+	row_source_close(s);
+	return -1;
+}
+
+void
+row_source_close(struct row_source *s)
+{
+	ten_writer_free(s->spool);
+	ten_reader_free(s->pipe);
+	ten_map_free(s->map);
+	if (s->name && s->spool_fd >= 0)
+		close(s->spool_fd);
+	free(s->values);
+	free(s->targets);
+	free(s->name);
+	memset(s, 0, sizeof *s);
+}
+
+const struct ten_head *
+row_source_head(const struct row_source *s)
+{
+	return s->pipe ? ten_reader_head(s->pipe) : ten_map_head(s->map);
+}
+
+/* ---- rows ---- */
+
+/* The next record into s->values: 1, 0 at the end of the epoch, -1. */
+static int
+next_record(struct row_source *s, struct err *e)
+{
+	if (s->map) {
+		if (s->record == s->records)
+			return 0;
+		if (ten_map_get(s->map, s->record, s->values, e))
+			return -1;
+		s->record++;
+		return 1;
+	}
+	int got = ten_read(s->pipe, s->values, e);
+	if (got == 0)
+		return finish_spool(s, e);
+	if (got < 0)
+		return -1;
+	if (ten_write(s->spool, s->values, e))
+		return err_prefix(e, "keeping %s for later epochs", s->name);
+	s->record++;
+	return 1;
+}
+
+/* The next piece of the document in s->values; *done when it was the last. Its final token has no
+ * successor: it is a target only. */
+static int
+add_piece(struct row_source *s, struct rows *r, bool *done, struct err *e)
+{
+	const struct ten_value *v = &s->values[s->fields[0]];
+	const int32_t *ids = v->data;
+	size_t from = s->piece, n = v->count - 1 - from;
+	n = n > s->context ? s->context : n;
+	memcpy(s->targets, ids + from + 1, n * sizeof *ids);
+	s->piece = from + n;
+	*done = s->piece + 1 >= v->count;
+	return rows_add(r, ids + from, s->targets, NULL, NULL, n, s->vocab, s->context, e);
+}
+
+static const int32_t *
+column(const struct row_source *s, int i)
+{
+	return s->fields[i] < 0 ? NULL : s->values[s->fields[i]].data;
+}
+
+static int
+add_row(struct row_source *s, struct rows *r, struct err *e)
+{
+	size_t n = s->values[s->fields[0]].count;
+	for (int i = 1; i < 4; i++)
+		if (s->fields[i] >= 0 && s->values[s->fields[i]].count != n)
+			return err_set(e, ERR_DATA, "%zu ids but %llu %s", n,
+			    (unsigned long long)s->values[s->fields[i]].count, names[i]);
+	if (n > s->context)
+		return err_set(e, ERR_DATA, "a row of %zu tokens, the model's context is %zu", n, s->context);
+	return rows_add(r, column(s, 0), column(s, 1), column(s, 2), column(s, 3), n, s->vocab, s->context, e);
+}
+
+static int
+add(struct row_source *s, struct rows *r, struct err *e)
+{
+	bool done = true;
+	int failed = s->tokens ? add_piece(s, r, &done, e) : add_row(s, r, e);
+	if (failed)
+		return err_prefix(e, "%s: record %llu", s->name, (unsigned long long)s->record - 1);
+	if (done)
+		s->piece = 0;
+	s->have = !done;
+	return 1;
+}
+
+static bool
+worth_a_row(const struct row_source *s)
+{
+	return s->values[s->fields[0]].count > (s->tokens ? 1u : 0u);
+}
+
+int
+row_source_next(struct row_source *s, struct rows *r, struct err *e)
+{
+	if (s->have)
+		return add(s, r, e);
+	bool began = s->record == 0;
+	for (bool any = false;; any = true) {
+		int got = next_record(s, e);
+		if (got < 0)
+			return -1;
+		if (got == 0) {
+			if (began)
+				return err_set(e, ERR_DATA, "%s: %s", s->name,
+				    any ? "no record is long enough to train on" : "there are no records");
+			s->record = 0;
+			s->epoch++;
+			return 0;
+		}
+		if (worth_a_row(s))
+			return add(s, r, e);
+	}
+}
+
+struct row_place
+row_source_tell(const struct row_source *s)
+{
+	return (struct row_place){s->epoch, s->have ? s->record - 1 : s->record, s->piece};
+}
+
+int
+row_source_seek(struct row_source *s, struct row_place p, struct err *e)
+{
+	/* a pipe is read to its end once when the place is in a later epoch */
+	while (s->pipe && !s->map && (p.epoch > 0 || s->record < p.record)) {
+		int got = next_record(s, e);
+		if (got < 0)
+			return -1;
+		if (got == 0)
+			break;
+	}
+	bool whole = s->map && (p.record > s->records || (p.record == s->records && p.piece));
+	if (whole || (!s->map && s->record != p.record))
+		return err_set(e, ERR_DATA, "%s: record %llu of the checkpoint is not there", s->name,
+		    (unsigned long long)p.record);
+	s->record = p.record;
+	s->epoch = p.epoch;
+	if (p.piece == 0)
+		return 0;
+	if (next_record(s, e) <= 0)
+		return -1;
+	if (!s->tokens || p.piece + 1 >= s->values[s->fields[0]].count)
+		return err_set(e, ERR_DATA, "%s: token %llu of record %llu is not there", s->name,
+		    (unsigned long long)p.piece, (unsigned long long)p.record);
+	s->piece = p.piece;
+	s->have = true;
+	return 0;
+}
