@@ -22,15 +22,20 @@ layernorm_rows(real *restrict y, real *restrict mean, real *restrict rstd,
     real eps)
 {
 	for (size_t i = 0; i < n; i++, x += c, y += c) {
-		real s = 0, q = 0;
+		real s = 0, q = 0, d = 0;
 #pragma omp simd reduction(+ : s)
 		for (size_t j = 0; j < c; j++)
 			s += x[j];
 		real mu = s / (real)c;
-#pragma omp simd reduction(+ : q)
-		for (size_t j = 0; j < c; j++)
+#pragma omp simd reduction(+ : d, q)
+		for (size_t j = 0; j < c; j++) {
+			d += x[j] - mu;
 			q += (x[j] - mu) * (x[j] - mu);
-		real r = rsqrt_of(q / (real)c + eps);
+		}
+		d /= (real)c; /* what rounding left out of the mean, large where the mean is */
+		mu += d;
+		real var = q / (real)c - d * d;
+		real r = rsqrt_of((var < 0 ? 0 : var) + eps);
 		if (b)
 			for (size_t j = 0; j < c; j++)
 				y[j] = (x[j] - mu) * r * g[j] + b[j];
