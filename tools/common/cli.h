@@ -103,6 +103,13 @@ struct cli_out {
 void cli_open_out(struct cli_out *o, const char *path, struct ten_head *head,
     const struct ten_head *const *inputs, size_t n, const uint64_t *seed,
     const struct ten_writer_opts *wopts);
+/* The two halves of cli_open_out, for a tool that writes several files of one provenance (a
+ * model, its checkpoints, its log): adds the provenance of the inputs and of this step to `head`... */
+void cli_add_provenance(struct ten_head *head, const struct ten_head *const *inputs, size_t n,
+    const uint64_t *seed);
+/* ... and opens `path` and writes `head` as it is. */
+void cli_open_raw(struct cli_out *o, const char *path, const struct ten_head *head,
+    const struct ten_writer_opts *wopts);
 void cli_write(struct cli_out *o, const struct ten_value *values);
 /* END, flush, fsync, rename; checked. */
 void cli_close_out(struct cli_out *o);
