@@ -8,6 +8,7 @@
 #include "math/dropout.h"
 #include "math/elem.h"
 #include "math/gemm.h"
+#include "math/linear.h"
 #include "math/norm.h"
 
 /* The sizes that every function here needs. */
@@ -160,6 +161,14 @@ wat(const real *base, const struct trunk *t, enum slot slot, size_t l)
 	return o == SIZE_MAX ? NULL : base + o;
 }
 
+/* y (n,out) = x (n,in) w^T. Without training a row's bits do not depend on the rest of the
+ * batch, so generation gives the same tokens whatever else is generated beside them. */
+static void
+linear(const struct trunk *t, real *y, const real *x, const real *w, size_t n, size_t in, size_t out)
+{
+	(t->train ? linear_forward : linear_rows)(y, x, w, n, in, out);
+}
+
 static void
 norm_forward(const struct trunk *t, real *y, real *mean, real *rstd, const real *x, const real *g,
     const real *b, size_t n)
@@ -228,7 +237,7 @@ attention_part(struct trunk *t, const real *w, const struct batch *b, size_t l, 
 	struct block_acts *s = &t->acts[l];
 	size_t n = b->n, hd = config_head_dim(t->cfg);
 	struct attn shape = {t->cfg->heads, t->cfg->kv_heads, hd};
-	linear_forward(s->qkv, s->n1, wat(w, t, SLOT_Q, l), n, d.c, d.qkv);
+	linear(t, s->qkv, s->n1, wat(w, t, SLOT_Q, l), n, d.c, d.qkv);
 	if (wat(w, t, SLOT_Q_B, l))
 		bias_add(s->qkv, wat(w, t, SLOT_Q_B, l), n, d.qkv);
 	if (t->cos)
@@ -245,7 +254,7 @@ attention_part(struct trunk *t, const real *w, const struct batch *b, size_t l, 
 	}
 	attention_forward(s->att, s->lse, s->qkv, d.qkv, k, v, ldk, b->spans, b->nspans, &shape, t->scratch,
 	    t->max_keys);
-	linear_forward(t->tmp, s->att, wat(w, t, SLOT_OUT, l), n, d.q, d.c);
+	linear(t, t->tmp, s->att, wat(w, t, SLOT_OUT, l), n, d.q, d.c);
 }
 
 static void
@@ -264,9 +273,9 @@ block_forward(struct trunk *t, const real *w, const struct batch *b, size_t l, r
 	norm_forward(t, s->n2, s->mean2, s->rstd2, s->mid, wat(w, t, SLOT_NORM2, l),
 	    wat(w, t, SLOT_NORM2_B, l), n);
 	enum slot up = config_traits(t->cfg)->gated ? SLOT_GATE : SLOT_UP;
-	linear_forward(s->up, s->n2, wat(w, t, up, l), n, d.c, d.wide);
+	linear(t, s->up, s->n2, wat(w, t, up, l), n, d.c, d.wide);
 	act_forward(act, s->act, s->up, wat(w, t, SLOT_UP_B, l), n, d.f);
-	linear_forward(t->tmp, s->act, wat(w, t, SLOT_DOWN, l), n, d.f, d.c);
+	linear(t, t->tmp, s->act, wat(w, t, SLOT_DOWN, l), n, d.f, d.c);
 	add_residual(t, next, s->mid, wat(w, t, SLOT_DOWN_B, l), n, l, SITE_MLP);
 }
 

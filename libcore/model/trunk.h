@@ -65,7 +65,8 @@ void trunk_close(struct trunk *t); /* a zeroed trunk is fine */
 size_t trunk_memory(const struct config *cfg, size_t max_tokens, size_t max_keys, bool train);
 
 /* Sets t->h (n, width). With a cache, the keys and values of the batch are appended to it (span
- * s: rows [key + past, key + past + n) of the cache) and attention goes over it. */
+ * s: rows [key + past, key + past + n) of the cache) and attention goes over it. In a trunk
+ * opened without training, a row's bits depend on its span alone, not on what is beside it. */
 void trunk_forward(struct trunk *t, const real *w, const struct batch *b, struct kvcache *cache);
 
 /* After a forward pass without cache of a trunk opened for training: from dh (n, width) adds to

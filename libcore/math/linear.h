@@ -1,0 +1,18 @@
+/* linear.h - a linear layer whose rows do not know of each other, for inference.
+ *
+ * Every element of y is one dot product, summed in one order that depends on `in` alone: a row's
+ * bits depend neither on how many rows there are (gemm.h does not promise that) nor on the
+ * number of threads. Few rows cost one pass over the weights at the speed of memory; many run at
+ * about the speed of gemm.h. */
+#ifndef TENON_MATH_LINEAR_H
+#define TENON_MATH_LINEAR_H
+
+#include <stddef.h>
+
+#include "base/mem.h"
+
+/* y (n,out) = x (n,in) w^T, w (out,in); all row-major without gaps, y apart from x and w. Never
+ * allocates. */
+void linear_rows(real *restrict y, const real *x, const real *w, size_t n, size_t in, size_t out);
+
+#endif
