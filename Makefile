@@ -58,6 +58,9 @@ $(BUILD)/libtenon.a: $(LIB_OBJ)
 $(BUILD)/libtenon_double.a: $(LIBD_OBJ)
 	@rm -f $@
 	ar rcs $@ $^
+$(BUILD)/libtools.a: $(COMMON_OBJ)
+	@rm -f $@
+	ar rcs $@ $^
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
@@ -66,7 +69,7 @@ $(BUILD)/double/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) -DTENON_DOUBLE $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$(BUILD)/bin/%: $(BUILD)/tools/%.o $(COMMON_OBJ) $(BUILD)/libtenon.a
+$(BUILD)/bin/%: $(BUILD)/tools/%.o $(BUILD)/libtools.a $(BUILD)/libtenon.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
@@ -78,7 +81,7 @@ $(BUILD)/tests/%.o: tests/%.c
 	$(CC) $(CPPFLAGS) -Itests $(CFLAGS) -MMD -MP -c -o $@ $<
 $(BUILD)/tests/unit/%_double: $(BUILD)/tests/unit/%_double.o $(BUILD)/libtenon_double.a
 	$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
-$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libtenon.a
+$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libtools.a $(BUILD)/libtenon.a
 	$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
 $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/libtenon.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)

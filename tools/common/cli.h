@@ -43,6 +43,10 @@ struct cli_opt {
 	bool silent;          /* does not decide the result: kept out of provenance */
 };
 
+/* Provenance gets "--name=value" for each option given that is not silent, in the table's order,
+ * and the operands; of operands and of options whose metavar is FILE, MODEL, VOCAB, FOLDER or
+ * PREFIX the last part of the path only. */
+
 /* Rows that are spelled the same in every tool. */
 #define CLI_OUTPUT(dst) \
 	{'o', "output", "FILE", CLI_TEXT, dst, "write to FILE (default standard output)", 0, 0, 0, true}

@@ -1,0 +1,143 @@
+/* Ends: messages, exit statuses, signals. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/state.h"
+
+const char *
+cli_name(void)
+{
+	return cli_state.tool ? cli_state.tool->name : "tenon";
+}
+
+/* One line to stderr in one write, control characters escaped: a file's name or an upstream
+ * message must not reach the terminal as commands. */
+static void
+complain(const char *msg)
+{
+	char line[4096];
+	size_t n = (size_t)snprintf(line, 256, "%s: ", cli_name());
+	if (cli_state.live)
+		cli_progress_end(cli_state.live);
+	for (; *msg && n < sizeof line - 8; msg++) {
+		unsigned char c = (unsigned char)*msg;
+		if (c < 0x20 || c == 0x7f)
+			n += (size_t)snprintf(line + n, 8, "\\x%02x", c);
+		else
+			line[n++] = (char)c;
+	}
+	line[n++] = '\n';
+	fflush(stdout);
+	if (write(STDERR_FILENO, line, n) < 0)
+		return; /* nowhere to say it */
+}
+
+/* A reader downstream of standard output learns why; a file just disappears. */
+static void
+abandon_outputs(const char *msg)
+{
+	signal(SIGPIPE, SIG_IGN);
+	for (struct cli_out *o = cli_state.outs; o; o = o->next)
+		if (o->w && !o->file.atomic)
+			ten_writer_abort(o->w, cli_name(), msg);
+	outfile_signal_cleanup();
+}
+
+noreturn void
+cli_fail(const struct err *e)
+{
+	complain(e->msg);
+	abandon_outputs(e->msg);
+	exit(e->code);
+}
+
+noreturn void
+cli_die(int code, const char *fmt, ...)
+{
+	struct err e = {.code = code};
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(e.msg, sizeof e.msg, fmt, ap);
+	va_end(ap);
+	cli_fail(&e);
+}
+
+noreturn void
+cli_usage(const char *fmt, ...)
+{
+	struct err e = {.code = ERR_USAGE};
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(e.msg, sizeof e.msg - 64, fmt, ap);
+	va_end(ap);
+	size_t n = strlen(e.msg);
+	snprintf(e.msg + n, sizeof e.msg - n, " (%s --help)", cli_name());
+	cli_fail(&e);
+}
+
+void
+cli_warn(const char *fmt, ...)
+{
+	char msg[1024];
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(msg, sizeof msg, fmt, ap);
+	va_end(ap);
+	complain(msg);
+}
+
+void
+cli_close_stdout(void)
+{
+	struct err e;
+	if (ferror(stdout) | fflush(stdout)) {
+		err_errno(&e, "standard output: cannot write");
+		cli_fail(&e);
+	}
+	int fd = dup(STDOUT_FILENO);
+	if (fd < 0 || close(fd)) {
+		err_errno(&e, "standard output: cannot close");
+		cli_fail(&e);
+	}
+}
+
+/* ---- signals ---- */
+
+/* SA_RESETHAND: the second delivery, after the handler, is the default action. */
+static void
+on_signal(int sig)
+{
+	int saved = errno;
+	outfile_signal_cleanup();
+	raise(sig);
+	errno = saved;
+}
+
+/* A closed descriptor 0 to 2 would be given to the next file opened, and messages would land in
+ * it. What is put there instead still fails when used. */
+static void
+occupy_descriptors(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd)
+			_exit(ERR_RUNTIME);
+}
+
+void
+cli_process_setup(void)
+{
+	static const int sigs[] = {SIGHUP, SIGINT, SIGTERM, SIGPIPE};
+	occupy_descriptors();
+	signal(SIGXFSZ, SIG_IGN);
+	for (size_t i = 0; i < sizeof sigs / sizeof sigs[0]; i++) {
+		struct sigaction sa = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND}, old;
+		sigaction(sigs[i], NULL, &old);
+		if (sigs[i] == SIGPIPE || old.sa_handler != SIG_IGN) /* nohup ignores HUP: let it */
+			sigaction(sigs[i], &sa, NULL);
+	}
+}
