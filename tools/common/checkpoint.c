@@ -1,0 +1,269 @@
+#include "common/checkpoint.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/cli.h"
+
+enum { KEEP = 2 };
+
+void
+checkpoint_open(struct checkpoint *c, const char *output, const struct ten_head *own,
+    const struct model_file *model)
+{
+	*c = (struct checkpoint){.own = own, .model = model};
+	if (asprintf(&c->folder, "%s.ckpt", output) < 0)
+		cli_die(ERR_RUNTIME, "out of memory");
+	if (mkdir(c->folder, 0777) && errno != EEXIST)
+		cli_die(ERR_RUNTIME, "%s: cannot create the folder of checkpoints: %s", c->folder, strerror(errno));
+	c->lock = open(c->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (c->lock < 0)
+		cli_die(ERR_RUNTIME, "%s: %s", c->folder, strerror(errno));
+	if (flock(c->lock, LOCK_EX | LOCK_NB))
+		cli_die(ERR_RUNTIME, "%s: another training is writing here", c->folder);
+}
+
+/* ---- names ---- */
+
+static void
+state_path(const struct checkpoint *c, uint64_t step, char *buf, size_t n)
+{
+	snprintf(buf, n, "%s/step-%08" PRIu64 ".ten", c->folder, step);
+}
+
+static int
+newer_first(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	return x < y ? 1 : x > y ? -1 : 0;
+}
+
+/* Steps of the states in the folder, newest first; returns how many, *steps owned. */
+static size_t
+list_states(const struct checkpoint *c, uint64_t **steps)
+{
+	struct err e;
+	size_t n = 0, cap = 0;
+	*steps = NULL;
+	DIR *d = opendir(c->folder);
+	if (!d)
+		cli_die(ERR_RUNTIME, "%s: %s", c->folder, strerror(errno));
+	for (struct dirent *f; (f = readdir(d));) {
+		uint64_t step;
+		int end = 0;
+		if (sscanf(f->d_name, "step-%8" SCNu64 ".ten%n", &step, &end) == 1 && end && !f->d_name[end]) {
+			if (mem_grow(steps, &cap, n + 1, sizeof **steps, "checkpoints", &e))
+				cli_fail(&e);
+			(*steps)[n++] = step;
+		}
+	}
+	closedir(d);
+	if (n)
+		qsort(*steps, n, sizeof **steps, newer_first);
+	return n;
+}
+
+/* ---- saving ---- */
+
+static int
+set_number(struct ten_head *h, const char *key, double value, struct err *e)
+{
+	char text[40];
+	snprintf(text, sizeof text, "%.17g", value);
+	return ten_head_set_text(h, key, text, e);
+}
+
+/* Counts stay below 2^53, so that a double holds them. */
+static int
+state_head(struct ten_head *h, const struct checkpoint *c, const struct trainer *t,
+    const struct train_state *s, struct err *e)
+{
+	uint64_t dims[2] = {TEN_RAGGED, RUN_COLUMNS};
+	return model_head(h, t->cfg, t->table, c->model->tokenizer_id, true, e) ||
+	    ten_head_add(h, "train.log", TEN_FLOAT, 64, 2, dims, e) ||
+	    set_number(h, "train.step", (double)t->step, e) ||
+	    set_number(h, "train.epoch", (double)s->place.epoch, e) ||
+	    set_number(h, "train.record", (double)s->place.record, e) ||
+	    set_number(h, "train.piece", (double)s->place.piece, e) ||
+	    set_number(h, "train.tokens", (double)s->tokens, e) ||
+	    set_number(h, "train.best_loss", s->best_loss, e) ||
+	    set_number(h, "train.best_step", (double)s->best_step, e) ||
+	    ten_head_merge_prov(h, c->own, e) ? -1 : 0;
+}
+
+static void
+prune(const struct checkpoint *c)
+{
+	uint64_t *steps;
+	size_t n = list_states(c, &steps);
+	for (size_t i = KEEP; i < n; i++) {
+		char path[4200];
+		state_path(c, steps[i], path, sizeof path);
+		unlink(path);
+	}
+	free(steps);
+}
+
+static void
+write_model(const char *path, struct ten_head *h, const struct ten_value *values)
+{
+	struct ten_writer_opts bulk = {.bulk = true};
+	struct cli_out out;
+	cli_open_raw(&out, path, h, &bulk);
+	cli_write(&out, values);
+	cli_close_out(&out);
+}
+
+void
+checkpoint_save(struct checkpoint *c, const struct trainer *t, const struct train_state *s)
+{
+	struct err e;
+	struct ten_head h = {0};
+	if (state_head(&h, c, t, s, &e))
+		cli_fail(&e);
+	struct ten_value *v = mem_zalloc(h.nfields, sizeof *v, "fields", &e);
+	if (!v)
+		cli_fail(&e);
+	size_t n = model_values(v, t->table, t->w, t->m, t->v, c->model->tokenizer, c->model->tokenizer_size);
+	v[n] = (struct ten_value){s->log.rows, s->log.n * RUN_COLUMNS, {s->log.n, RUN_COLUMNS}};
+	char path[4200];
+	state_path(c, t->step, path, sizeof path);
+	write_model(path, &h, v);
+	free(v);
+	ten_head_free(&h);
+	prune(c);
+}
+
+void
+checkpoint_save_best(struct checkpoint *c, const struct trainer *t)
+{
+	struct err e;
+	struct ten_head h = {0};
+	struct ten_value *v = mem_zalloc(t->table->n + 1, sizeof *v, "fields", &e);
+	if (!v || model_head(&h, t->cfg, t->table, c->model->tokenizer_id, false, &e) ||
+	    ten_head_merge_prov(&h, c->own, &e))
+		cli_fail(&e);
+	model_values(v, t->table, t->w, NULL, NULL, c->model->tokenizer, c->model->tokenizer_size);
+	char path[4200];
+	snprintf(path, sizeof path, "%s/best.ten", c->folder);
+	write_model(path, &h, v);
+	free(v);
+	ten_head_free(&h);
+}
+
+/* ---- resuming ---- */
+
+static int
+get_number(const struct model_file *m, const char *key, double *value, struct err *e)
+{
+	const struct ten_kv *kv = ten_head_kv(&m->head, key);
+	char *end;
+	if (!kv)
+		return err_set(e, ERR_DATA, "%s: has no `%s'", m->path, key);
+	*value = strtod(kv->value, &end);
+	if (end == kv->value || *end || isnan(*value) || *value < 0)
+		return err_set(e, ERR_DATA, "%s: `%s' is not a number", m->path, key);
+	return 0;
+}
+
+static int
+get_count(const struct model_file *m, const char *key, uint64_t *value, struct err *e)
+{
+	double d;
+	if (get_number(m, key, &d, e))
+		return -1;
+	if (!(d < 0x1p53))
+		return err_set(e, ERR_DATA, "%s: `%s' is not a count", m->path, key);
+	*value = (uint64_t)d;
+	return 0;
+}
+
+static int
+read_log(const struct model_file *m, struct run_log *l, struct err *e)
+{
+	const struct ten_value *v = model_field(m, "train.log");
+	if (!v || v->count % RUN_COLUMNS)
+		return err_set(e, ERR_DATA, "%s: field train.log is missing or has another shape", m->path);
+	l->n = 0;
+	const double *rows = v->data;
+	for (size_t i = 0; i < v->count; i += RUN_COLUMNS)
+		if (run_log_add(l, rows + i, e))
+			return -1;
+	return 0;
+}
+
+static int
+read_state(const struct checkpoint *c, const struct model_file *m, struct trainer *t,
+    struct train_state *s, struct err *e)
+{
+	const struct ten_head *own = c->own;
+	if (!m->head.nprovs || !own->nprovs ||
+	    memcmp(m->head.provs[m->head.nprovs - 1].id, own->provs[own->nprovs - 1].id, 16) != 0) {
+		cli_die(ERR_DATA, "%s: the checkpoint is of a training with other options or inputs; repeat that"
+		    " command, or remove %s to start afresh", m->path, c->folder);
+	}
+	return get_count(m, "train.step", &t->step, e) || get_count(m, "train.epoch", &s->place.epoch, e) ||
+	    get_count(m, "train.record", &s->place.record, e) ||
+	    get_count(m, "train.piece", &s->place.piece, e) ||
+	    get_count(m, "train.tokens", &s->tokens, e) ||
+	    get_number(m, "train.best_loss", &s->best_loss, e) ||
+	    get_count(m, "train.best_step", &s->best_step, e) || model_read(m, "", t->w, e) ||
+	    model_read(m, "adam.m.", t->m, e) || model_read(m, "adam.v.", t->v, e) ||
+	    read_log(m, &s->log, e) ? -1 : 0;
+}
+
+bool
+checkpoint_resume(struct checkpoint *c, struct trainer *t, struct train_state *s)
+{
+	uint64_t *steps;
+	size_t n = list_states(c, &steps);
+	bool done = false;
+	struct err e;
+	for (size_t i = 0; i < n && !done; i++) {
+		struct model_file m;
+		char path[4200];
+		state_path(c, steps[i], path, sizeof path);
+		int failed = model_open(&m, path, &e);
+		if (!failed) {
+			failed = read_state(c, &m, t, s, &e);
+			model_close(&m);
+		}
+		if (failed)
+			cli_warn("%s%s", e.msg, i + 1 < n ? "; falling back to the checkpoint before it" : "");
+		done = !failed;
+	}
+	free(steps);
+	if (n && !done)
+		cli_die(ERR_DATA, "%s: no checkpoint can be read; remove the folder to start afresh", c->folder);
+	return done;
+}
+
+void
+checkpoint_close(struct checkpoint *c, bool remove)
+{
+	if (remove) {
+		uint64_t *steps;
+		char path[4200];
+		size_t n = list_states(c, &steps);
+		for (size_t i = 0; i < n; i++) {
+			state_path(c, steps[i], path, sizeof path);
+			unlink(path);
+		}
+		snprintf(path, sizeof path, "%s/best.ten", c->folder);
+		unlink(path);
+		rmdir(c->folder);
+		free(steps);
+	}
+	close(c->lock);
+	free(c->folder);
+	memset(c, 0, sizeof *c);
+}

@@ -1,0 +1,58 @@
+#include "common/runlog.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "common/cli.h"
+
+/* Names of the columns: step is UINT64, the others FLOAT64. */
+static const char *const names[RUN_COLUMNS] = {"step", "loss", "grad_norm", "lr", "tokens",
+    "tokens_per_s", "gemm_share", "eval_loss"};
+
+int
+run_log_add(struct run_log *l, const double row[RUN_COLUMNS], struct err *e)
+{
+	if (mem_grow(&l->rows, &l->cap, l->n + 1, sizeof *l->rows, "log", e))
+		return -1;
+	memcpy(l->rows[l->n++], row, sizeof *l->rows);
+	return 0;
+}
+
+void
+run_log_free(struct run_log *l)
+{
+	free(l->rows);
+	memset(l, 0, sizeof *l);
+}
+
+static int
+log_head(struct ten_head *h, const struct ten_head *own, struct err *e)
+{
+	snprintf(h->kind, sizeof h->kind, "metrics");
+	for (int i = 0; i < RUN_COLUMNS; i++)
+		if (ten_head_add(h, names[i], i == RUN_STEP ? TEN_UINT : TEN_FLOAT, 64, 0, NULL, e))
+			return -1;
+	return ten_head_merge_prov(h, own, e);
+}
+
+void
+run_log_write(const struct run_log *l, const char *path, const struct ten_head *own)
+{
+	struct err e;
+	struct ten_head h = {0};
+	struct cli_out out;
+	if (log_head(&h, own, &e))
+		cli_fail(&e);
+	cli_open_raw(&out, path, &h, NULL);
+	for (size_t i = 0; i < l->n; i++) {
+		uint64_t step = (uint64_t)l->rows[i][RUN_STEP];
+		struct ten_value v[RUN_COLUMNS];
+		for (int c = 0; c < RUN_COLUMNS; c++)
+			v[c] = ten_vector(c == RUN_STEP ? (const void *)&step : &l->rows[i][c], 1);
+		cli_write(&out, v);
+	}
+	cli_close_out(&out);
+	ten_head_free(&h);
+}

@@ -1,0 +1,314 @@
+#include "common/trainloop.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <omp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "math/gemm.h"
+
+const char *const train_schedules[] = {"constant", "linear", "cosine", "wsd", "wsd-sqrt", NULL};
+
+static volatile sig_atomic_t stop_asked;
+
+static void
+ask_stop(int signum)
+{
+	(void)signum;
+	stop_asked = 1;
+}
+
+/* The finished step is saved before the end. */
+static void
+catch_signals(void)
+{
+	struct sigaction a = {.sa_handler = ask_stop, .sa_flags = SA_RESTART};
+	sigemptyset(&a.sa_mask);
+	sigaction(SIGINT, &a, NULL);
+	sigaction(SIGTERM, &a, NULL);
+}
+
+/* Operations a second of products of 512 x 512 on all threads: the roof that the training's rate is
+ * compared with. The best of a few, since the first is slow. */
+static double
+measure_gemm(void)
+{
+	enum { N = 512, TRIES = 5 };
+	struct err e;
+	real *a = mem_zalloc((size_t)3 * N * N, sizeof *a, "matrices", &e);
+	double best = 0;
+	if (!a)
+		cli_fail(&e);
+	for (size_t i = 0; i < (size_t)2 * N * N; i++)
+		a[i] = (real)(i % 7) - 3;
+	for (int t = 0; t < TRIES; t++) {
+		double start = cli_now();
+		gemm(false, true, N, N, N, a, N, a + N * N, N, false, a + 2 * N * N, N);
+		double rate = 2.0 * N * N * N / (cli_now() - start);
+		best = rate > best ? rate : best;
+	}
+	free(a);
+	return best;
+}
+
+/* Operations of a training step: 6 for each parameter that multiplies and token, and for
+ * attention 12 x layers x width x span for each token (its causal half counted whole). */
+static double
+step_operations(const struct train_run *r)
+{
+	const struct config *c = r->trainer.cfg;
+	double params = (double)(r->file.table.count), attention = 0;
+	if (param_offset(&r->file.table, SLOT_POSITION, 0) != SIZE_MAX)
+		params -= (double)(c->context * c->width);
+	if (!c->tied)
+		params -= (double)(c->vocab * c->width);
+	for (size_t i = 0; i < r->rows.nspans; i++)
+		attention += (double)r->rows.spans[i].n * (double)r->rows.spans[i].n;
+	return 6 * params * (double)r->rows.tokens +
+	    12 * (double)(c->layers * c->width) * attention;
+}
+
+/* ---- opening ---- */
+
+static struct train_opts
+trainer_opts(const struct train_run *r)
+{
+	size_t context = r->file.cfg.context;
+	return (struct train_opts){
+	    .schedule = {(enum schedule_kind)r->schedule, r->lr, r->min_lr < 0 ? r->lr / 10 : r->min_lr,
+	        r->warmup, r->steps, r->decay_steps ? r->decay_steps : (r->steps + 4) / 5},
+	    .adamw = {r->beta1, r->beta2, r->eps, r->weight_decay},
+	    .clip = r->clip,
+	    .dropout = r->dropout,
+	    .seed = r->seed,
+	    .max_tokens = (r->micro && r->micro < r->batch ? r->micro : r->batch) * context,
+	    .max_keys = context};
+}
+
+static void
+check_options(const struct train_run *r)
+{
+	if (!r->model)
+		cli_die(ERR_USAGE, "needs the model to start from: -m FILE");
+	if (!r->output || strcmp(r->output, "-") == 0)
+		cli_die(ERR_USAGE, "needs a file for the trained model: -o FILE");
+	if (r->beta1 >= 1 || r->beta2 >= 1)
+		cli_die(ERR_USAGE, "beta1 and beta2 must be below 1");
+	if (r->min_lr > r->lr)
+		cli_die(ERR_USAGE, "--min-lr %g is above --lr %g", r->min_lr, r->lr);
+}
+
+static void
+open_all(struct train_run *r, const char *data)
+{
+	struct err e;
+	const struct ten_head *inputs[2];
+	if (r->threads)
+		omp_set_num_threads((int)r->threads);
+	if (model_open(&r->file, r->model, &e))
+		cli_fail(&e);
+	const struct config *c = &r->file.cfg;
+	if (row_source_open(&r->data, data, c->vocab, c->context, &e) ||
+	    model_check_tokenizer(&r->file, row_source_head(&r->data), r->data.name, &e))
+		cli_fail(&e);
+	inputs[0] = &r->file.head;
+	inputs[1] = row_source_head(&r->data);
+	if (model_head(&r->own, c, &r->file.table, r->file.tokenizer_id, false, &e))
+		cli_fail(&e);
+	cli_add_provenance(&r->own, inputs, 2, &r->seed);
+	struct train_opts o = trainer_opts(r);
+	if (trainer_open(&r->trainer, c, &r->file.table, &o, &e))
+		cli_fail(&e);
+	checkpoint_open(&r->checkpoint, r->output, &r->own, &r->file);
+	r->state.best_loss = INFINITY;
+	if (checkpoint_resume(&r->checkpoint, &r->trainer, &r->state)) {
+		if (row_source_seek(&r->data, r->state.place, &e))
+			cli_fail(&e);
+		if (!r->quiet)
+			cli_warn("resuming after step %" PRIu64, r->trainer.step);
+	} else if (model_read(&r->file, "", r->trainer.w, &e))
+		cli_fail(&e);
+}
+
+/* ---- evaluation ---- */
+
+/* Mean loss over the whole of the evaluation file. */
+static double
+evaluate(struct train_run *r)
+{
+	struct err e;
+	struct row_source s;
+	struct trainer *t = &r->trainer;
+	struct eval_sums sums = {0};
+	if (row_source_open(&s, r->eval, t->cfg->vocab, t->cfg->context, &e) ||
+	    model_check_tokenizer(&r->file, row_source_head(&s), s.name, &e))
+		cli_fail(&e);
+	for (int got = 1; got > 0;) {
+		rows_reset(&r->eval_rows);
+		while (r->eval_rows.tokens < t->opts.max_tokens &&
+		    (got = row_source_next(&s, &r->eval_rows, &e)) > 0)
+			;
+		if (got < 0)
+			cli_fail(&e);
+		lm_evaluate(&t->trunk, &t->head, t->w, &r->eval_rows, t->opts.max_tokens, &t->out, &sums);
+	}
+	row_source_close(&s);
+	if (!sums.trained)
+		cli_die(ERR_DATA, "%s: no token has a target", r->eval);
+	return sums.nll / (double)sums.trained;
+}
+
+static double
+evaluate_and_keep_best(struct train_run *r)
+{
+	double loss = evaluate(r);
+	if (!isfinite(loss))
+		cli_die(ERR_NONFINITE, "%s: the loss is %g after step %" PRIu64, r->eval, loss, r->trainer.step);
+	if (loss < r->state.best_loss) {
+		r->state.best_loss = loss;
+		r->state.best_step = r->trainer.step;
+		checkpoint_save_best(&r->checkpoint, &r->trainer);
+	}
+	return loss;
+}
+
+/* ---- the loop ---- */
+
+static void
+read_rows(struct train_run *r)
+{
+	struct err e;
+	rows_reset(&r->rows);
+	while (r->rows.n < r->batch)
+		if (row_source_next(&r->data, &r->rows, &e) < 0)
+			cli_fail(&e);
+	r->state.place = row_source_tell(&r->data);
+}
+
+static void
+save(struct train_run *r)
+{
+	checkpoint_save(&r->checkpoint, &r->trainer, &r->state);
+	if (r->log)
+		run_log_write(&r->state.log, r->log, &r->own);
+}
+
+static bool
+due(uint64_t step, uint64_t every)
+{
+	return every && step % every == 0;
+}
+
+/* One step with what follows it: the row of the log. */
+static void
+one_step(struct train_run *r, double row[RUN_COLUMNS])
+{
+	struct err e;
+	struct step_stats s;
+	double start = cli_now();
+	read_rows(r);
+	if (train_step(&r->trainer, &r->rows, &s, &e))
+		cli_fail(&e);
+	double took = cli_now() - start;
+	uint64_t step = r->trainer.step;
+	r->state.tokens += s.trained;
+	row[RUN_STEP] = (double)step;
+	row[RUN_LOSS] = s.loss;
+	row[RUN_GRAD_NORM] = s.grad_norm;
+	row[RUN_LR] = s.lr;
+	row[RUN_TOKENS] = (double)r->state.tokens;
+	row[RUN_TOKENS_PER_S] = (double)s.tokens / took;
+	row[RUN_GEMM_SHARE] = r->gemm_rate > 0 ? step_operations(r) / took / r->gemm_rate : (double)NAN;
+	row[RUN_EVAL_LOSS] = NAN;
+	if (r->eval && (due(step, r->eval_every) || step == r->steps))
+		row[RUN_EVAL_LOSS] = evaluate_and_keep_best(r);
+	if (r->log && (due(step, r->log_every) || step == r->steps || !isnan(row[RUN_EVAL_LOSS])))
+		if (run_log_add(&r->state.log, row, &e))
+			cli_fail(&e);
+}
+
+static void
+show(struct cli_progress *p, const double row[RUN_COLUMNS], double eval_loss)
+{
+	char extra[160];
+	int n = snprintf(extra, sizeof extra, "loss=%.4f grad_norm=%.3f lr=%.2e tokens_per_s=%.0f gemm_share=%.2f",
+	    row[RUN_LOSS], row[RUN_GRAD_NORM], row[RUN_LR], row[RUN_TOKENS_PER_S], row[RUN_GEMM_SHARE]);
+	if (!isnan(eval_loss) && n > 0 && (size_t)n < sizeof extra)
+		snprintf(extra + n, sizeof extra - (size_t)n, " eval_loss=%.4f", eval_loss);
+	cli_progress_tick(p, (uint64_t)row[RUN_STEP], extra);
+}
+
+static void
+run_steps(struct train_run *r)
+{
+	struct cli_progress p;
+	double row[RUN_COLUMNS], eval_loss = NAN;
+	cli_progress_start(&p, r->quiet, "steps", r->steps);
+	while (r->trainer.step < r->steps) {
+		one_step(r, row);
+		if (!isnan(row[RUN_EVAL_LOSS]))
+			eval_loss = row[RUN_EVAL_LOSS];
+		show(&p, row, eval_loss);
+		uint64_t step = r->trainer.step;
+		if (step < r->steps && (stop_asked || due(step, r->save_every)))
+			save(r);
+		if (step < r->steps && stop_asked) {
+			cli_progress_end(&p);
+			cli_die(ERR_SAVED, "stopped after step %" PRIu64 "; the same command goes on from there", step);
+		}
+	}
+	cli_progress_end(&p);
+}
+
+static void
+write_result(struct train_run *r)
+{
+	struct err e;
+	struct ten_writer_opts bulk = {.bulk = true};
+	struct cli_out out;
+	struct ten_value *v = mem_zalloc(r->own.nfields, sizeof *v, "fields", &e);
+	if (!v)
+		cli_fail(&e);
+	model_values(v, r->trainer.table, r->trainer.w, NULL, NULL, r->file.tokenizer, r->file.tokenizer_size);
+	cli_open_raw(&out, r->output, &r->own, &bulk);
+	cli_write(&out, v);
+	cli_close_out(&out);
+	free(v);
+	if (r->log)
+		run_log_write(&r->state.log, r->log, &r->own);
+}
+
+static void
+close_all(struct train_run *r)
+{
+	checkpoint_close(&r->checkpoint, !r->keep);
+	run_log_free(&r->state.log);
+	ten_head_free(&r->own);
+	rows_free(&r->rows);
+	rows_free(&r->eval_rows);
+	row_source_close(&r->data);
+	trainer_close(&r->trainer);
+	model_close(&r->file);
+}
+
+void
+train_run(struct train_run *r, const char *data)
+{
+	check_options(r);
+	open_all(r, data);
+	catch_signals();
+	if (!r->quiet || r->log)
+		r->gemm_rate = measure_gemm();
+	run_steps(r);
+	write_result(r);
+	char best[80] = "";
+	if (r->eval)
+		snprintf(best, sizeof best, " best_eval_loss=%.4f best_step=%" PRIu64, r->state.best_loss,
+		    r->state.best_step);
+	cli_account(r->quiet, "steps=%" PRIu64 " epochs=%" PRIu64 " tokens_trained=%" PRIu64 "%s",
+	    r->trainer.step, r->state.place.epoch, r->state.tokens, best);
+	close_all(r);
+}

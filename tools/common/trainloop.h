@@ -1,0 +1,72 @@
+/* trainloop.h - the loop around the training step that every trainer runs: data, evaluation,
+ * log, checkpoints, signals, progress. */
+#ifndef TENON_TOOLS_TRAINLOOP_H
+#define TENON_TOOLS_TRAINLOOP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/checkpoint.h"
+#include "common/cli.h"
+
+struct train_run {
+	/* options; the defaults are those of TRAIN_DEFAULTS */
+	const char *model, *output, *log, *eval;
+	uint64_t steps, batch, micro, warmup, decay_steps, seed, threads;
+	uint64_t save_every, eval_every, log_every;
+	double lr, min_lr, beta1, beta2, eps, weight_decay, clip, dropout;
+	int schedule;
+	bool keep, quiet;
+
+	/* state */
+	struct model_file file;
+	struct trainer trainer;
+	struct row_source data;
+	struct train_state state;
+	struct ten_head own;   /* of the result */
+	struct checkpoint checkpoint;
+	struct rows rows, eval_rows;
+	double gemm_rate;      /* operations a second of the machine, 0 = not measured */
+};
+
+#define TRAIN_DEFAULTS \
+	.steps = 1000, .batch = 8, .warmup = 100, .seed = 1, .save_every = 200, .eval_every = 200, \
+	.log_every = 1, .lr = 1e-3, .min_lr = -1, .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8, \
+	.weight_decay = 0.1, .clip = 1, .schedule = SCHEDULE_COSINE
+
+extern const char *const train_schedules[];
+
+/* The rows of the option table. */
+#define TRAIN_OPTIONS(r) \
+	{'m', "model", "FILE", CLI_TEXT, &(r)->model, "the model to start from", 0, 0, 0, true}, \
+	{'o', "output", "FILE", CLI_TEXT, &(r)->output, "the trained model; FILE.ckpt/ holds checkpoints", 0, 0, 0, true}, \
+	{0, "steps", "N", CLI_U64, &(r)->steps, "optimizer steps (default 1000)", 1, 1e12, 0, false}, \
+	{'b', "batch", "N", CLI_U64, &(r)->batch, "rows a step (default 8)", 1, 1e9, 0, false}, \
+	{0, "micro", "N", CLI_U64, &(r)->micro, "rows at a time; gradients of the rest accumulate (default all)", 1, 1e9, 0, false}, \
+	{0, "lr", "RATE", CLI_REAL, &(r)->lr, "highest learning rate (default 1e-3)", 0, 1e3, 0, false}, \
+	{0, "min-lr", "RATE", CLI_REAL, &(r)->min_lr, "learning rate at the end (default lr / 10)", 0, 1e3, 0, false}, \
+	{0, "schedule", "NAME", CLI_CHOICE, &(r)->schedule, "constant, linear, cosine, wsd or wsd-sqrt (default cosine)", 0, 0, train_schedules, false}, \
+	{0, "warmup", "N", CLI_U64, &(r)->warmup, "steps of linear warm-up (default 100)", 0, 1e12, 0, false}, \
+	{0, "decay-steps", "N", CLI_U64, &(r)->decay_steps, "steps of the decay of wsd (default steps / 5)", 1, 1e12, 0, false}, \
+	{0, "beta1", "X", CLI_REAL, &(r)->beta1, "AdamW's decay of the first moment (default 0.9)", 0, 1, 0, false}, \
+	{0, "beta2", "X", CLI_REAL, &(r)->beta2, "AdamW's decay of the second moment (default 0.95)", 0, 1, 0, false}, \
+	{0, "eps", "X", CLI_REAL, &(r)->eps, "AdamW's epsilon (default 1e-8)", 1e-30, 1, 0, false}, \
+	{0, "weight-decay", "X", CLI_REAL, &(r)->weight_decay, "of tensors of rank 2 (default 0.1)", 0, 1e3, 0, false}, \
+	{0, "clip", "NORM", CLI_REAL, &(r)->clip, "largest norm of the gradient, 0 = none (default 1)", 0, 1e30, 0, false}, \
+	{0, "dropout", "P", CLI_REAL, &(r)->dropout, "probability of dropout (default 0)", 0, 0.95, 0, false}, \
+	CLI_SEED(&(r)->seed), \
+	{0, "eval", "FILE", CLI_TEXT, &(r)->eval, "tokens or rows whose loss is measured", 0, 0, 0, true}, \
+	{0, "eval-every", "N", CLI_U64, &(r)->eval_every, "steps between evaluations (default 200)", 1, 1e12, 0, true}, \
+	{0, "save-every", "N", CLI_U64, &(r)->save_every, "steps between checkpoints (default 200)", 1, 1e12, 0, true}, \
+	{0, "keep", NULL, CLI_FLAG, &(r)->keep, "keep the checkpoints at the end", 0, 0, 0, true}, \
+	{0, "log", "FILE", CLI_TEXT, &(r)->log, "write the metrics of the run to FILE", 0, 0, 0, true}, \
+	{0, "log-every", "N", CLI_U64, &(r)->log_every, "steps between records of the log (default 1)", 1, 1e12, 0, true}, \
+	CLI_THREADS(&(r)->threads, "all cores"), \
+	CLI_QUIET(&(r)->quiet)
+
+/* Trains: reads the data from `data` (NULL or "-": standard input), resumes where a killed run of
+ * the same command left its checkpoints, writes the model to r->output. Exits through cli_fail on
+ * error; with 75 after INT or TERM, when a checkpoint has been saved. */
+void train_run(struct train_run *r, const char *data);
+
+#endif
