@@ -1,0 +1,94 @@
+# From raw text to a small GPT, every intermediate a file of its own:
+#
+#     make -f pipelines/pretrain.mk OUT=folder TEXT=book.txt
+#
+# Documents are separated by blank lines. The settings below can be given on the command line;
+# a changed setting redoes what depends on it, and a killed run goes on where it was.
+SHELL = bash
+.SHELLFLAGS = -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+here := $(dir $(lastword $(MAKEFILE_LIST)))
+TEXT = $(here)data/stories.txt
+OUT = demo
+# where the tools are: empty = on the PATH
+BIN =
+SEED = 1
+
+VOCAB = 1024
+LENGTH = 128
+LAYERS = 4
+HEADS = 4
+WIDTH = 128
+STEPS = 600
+BATCH = 16
+LR = 2e-3
+DROPOUT = 0.1
+PROMPTS = Once upon a time|The old man|"Where is
+
+tool = $(if $(BIN),$(BIN)/)
+SETTINGS = $(TEXT) $(SEED) $(VOCAB) $(LENGTH) $(LAYERS) $(HEADS) $(WIDTH) $(STEPS) $(BATCH) $(LR) $(DROPOUT)
+
+all: $(OUT)/summary.txt $(OUT)/loss.svg
+	@cat $(OUT)/summary.txt
+	@echo "everything is in $(OUT)/; try: $(tool)tdump $(OUT)/train.ten | less"
+
+$(OUT):
+	@mkdir -p $@
+
+# rewritten only when a setting changes
+$(OUT)/settings: FORCE | $(OUT)
+	@echo '$(SETTINGS)' | cmp -s - $@ || echo '$(SETTINGS)' > $@
+
+$(OUT)/vocab.ten: $(TEXT) $(OUT)/settings
+	$(tool)tvocab -n $(VOCAB) $(TEXT) -o $@
+
+$(OUT)/tokens.ten: $(OUT)/vocab.ten $(TEXT)
+	$(tool)ttok -m $(OUT)/vocab.ten $(TEXT) -o $@
+
+# one command makes both parts; the train part stands for both
+$(OUT)/data/train.ten: $(OUT)/tokens.ten
+	$(tool)tsplit --parts train=0.95,val=0.05 -s $(SEED) -o $(OUT)/data/ $(OUT)/tokens.ten
+$(OUT)/data/val.ten: $(OUT)/data/train.ten
+
+$(OUT)/train.ten: $(OUT)/data/train.ten
+	$(tool)tpack -l $(LENGTH) $(OUT)/data/train.ten | $(tool)tshuf -s $(SEED) -o $@
+
+$(OUT)/init.ten: $(OUT)/vocab.ten
+	$(tool)tinit --arch gpt2 --layers $(LAYERS) --heads $(HEADS) --width $(WIDTH) \
+	    --context $(LENGTH) --vocab $(OUT)/vocab.ten -s $(SEED) -o $@
+
+$(OUT)/gpt.ten: $(OUT)/init.ten $(OUT)/train.ten $(OUT)/data/val.ten
+	$(tool)tpretrain -m $(OUT)/init.ten --eval $(OUT)/data/val.ten --eval-every 100 \
+	    --steps $(STEPS) -b $(BATCH) --lr $(LR) --dropout $(DROPOUT) -s $(SEED) --log $(OUT)/run.ten \
+	    -o $@ $(OUT)/train.ten
+$(OUT)/run.ten: $(OUT)/gpt.ten
+
+$(OUT)/run.csv: $(OUT)/run.ten
+	$(tool)tdump --csv $(OUT)/run.ten > $@.tmp
+	mv $@.tmp $@
+
+$(OUT)/loss.svg: $(OUT)/run.csv $(here)loss.gp
+	gnuplot -e "csv='$(OUT)/run.csv'; svg='$@'" $(here)loss.gp
+
+$(OUT)/eval.txt: $(OUT)/gpt.ten $(OUT)/data/val.ten
+	$(tool)teval -m $(OUT)/gpt.ten $(OUT)/data/val.ten > $@.tmp
+	mv $@.tmp $@
+
+$(OUT)/samples.txt: $(OUT)/gpt.ten
+	tr '|' '\n' <<< '$(PROMPTS)' | while IFS= read -r p; do \
+	    printf '%s' "$$p" | $(tool)tgen -q -m $(OUT)/gpt.ten -n 120 --temperature 0.8 --top-p 0.95 -s $(SEED); \
+	    printf '\n--\n'; done > $@.tmp
+	mv $@.tmp $@
+
+$(OUT)/summary.txt: $(OUT)/eval.txt $(OUT)/samples.txt $(OUT)/run.csv
+	{ echo "text: $(TEXT) ($$(wc -c < $(TEXT)) bytes)"; \
+	  echo "model: gpt2, $(LAYERS) layers, $(HEADS) heads, width $(WIDTH), context $(LENGTH)"; \
+	  echo "training: $(STEPS) steps of $(BATCH) rows, seed $(SEED)"; \
+	  echo; echo "validation"; cat $(OUT)/eval.txt; \
+	  echo; echo "samples"; cat $(OUT)/samples.txt; } > $@.tmp
+	mv $@.tmp $@
+
+FORCE:
+.PHONY: all FORCE
