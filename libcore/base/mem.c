@@ -27,9 +27,14 @@ enum { ALIGN = 64, GAP = 64 };
 void *
 mem_zalloc(size_t n, size_t size, const char *what, struct err *e)
 {
-	void *p = calloc(n ? n : 1, size);
+	size_t bytes;
+	void *p = NULL;
+	if (mul_overflows(n, size, &bytes))
+		bytes = SIZE_MAX;
+	else
+		p = calloc(n ? n : 1, size);
 	if (!p)
-		err_nomem(e, (unsigned long long)n * size, what);
+		err_nomem(e, bytes, what);
 	return p;
 }
 
