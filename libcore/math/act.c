@@ -2,10 +2,10 @@
 
 #include "base/par.h"
 #include "base/simd.h"
+#include "math/colsum.h"
 #include "math/vexp.h"
 
-#define TILE 64  /* rows of a partial sum */
-#define COLS 1024 /* columns whose sums stand on the stack */
+#include <string.h>
 
 #define GELU_A ((real)1.5957691216057307118) /* 2 sqrt(2/pi) */
 #define GELU_B ((real)0.044715)
@@ -52,8 +52,8 @@ silu_slope(real x)
 	return s + x * s * (1 - s);
 }
 
-/* One row of each plain activation: ROW(name) sets y = f(x + bias), SLOPE(name) dx = dy f'(x)
- * and adds dx to the columns' sums s. dx may be x or dy, element for element. */
+/* Each plain activation: f_row sets y = f(x + bias); f_slope, for n rows and w columns of c, sets
+ * dx = dy f'(x), which may be x or dy element for element, and adds dx to the columns' sums s. */
 #define ROW(f)                                                                                 \
 	KERNEL static void f##_row(real *restrict y, real *restrict x, const real *restrict bias,  \
 	    size_t c)                                                                              \
@@ -69,15 +69,16 @@ silu_slope(real x)
 				y[j] = f(x[j]);                                                                \
 	}
 #define SLOPE(f)                                                                               \
-	KERNEL static void f##_slope_row(real *dx, real *restrict s, const real *dy, const real *x, \
-	    size_t c)                                                                              \
+	KERNEL static void f##_slope_rows(real *dx, real *restrict s, const real *dy, const real *x, \
+	    size_t n, size_t w, size_t c)                                                          \
 	{                                                                                          \
-		_Pragma("omp simd") for (size_t j = 0; j < c; j++)                                     \
-		{                                                                                      \
-			real d = dy[j] * f##_slope(x[j]);                                                  \
-			dx[j] = d;                                                                         \
-			s[j] += d;                                                                         \
-		}                                                                                      \
+		for (size_t i = 0; i < n; i++, dx += c, dy += c, x += c)                               \
+			_Pragma("omp simd") for (size_t j = 0; j < w; j++)                                 \
+			{                                                                                  \
+				real d = dy[j] * f##_slope(x[j]);                                              \
+				dx[j] = d;                                                                     \
+				s[j] += d;                                                                     \
+			}                                                                                  \
 	}
 ROW(gelu_tanh)
 ROW(gelu)
@@ -95,22 +96,23 @@ swiglu_row(real *restrict y, real *restrict x, const real *restrict bias, size_t
 		y[j] = silu(x[j]) * x[c + j];
 }
 
-/* w columns from column j on; the values stand c after their gates. s: sums of the gates'
- * gradients, then, COLS on, of the values'. */
+/* s: sums of the gates' gradients, t: of the values', which stand c after their gates. */
 KERNEL static void
-swiglu_slope_row(real *dx, real *restrict s, const real *restrict dy, const real *x, size_t w,
-    size_t c)
+swiglu_slope_rows(real *dx, real *restrict s, real *restrict t, const real *restrict dy,
+    const real *x, size_t n, size_t w, size_t c)
 {
+	for (size_t i = 0; i < n; i++, dx += 2 * c, dy += c, x += 2 * c) {
 #pragma omp simd
-	for (size_t j = 0; j < w; j++) {
-		real a = x[j], up = x[c + j], d = dy[j];
-		real sig = vsigmoid(a);
-		real da = d * up * (sig + a * sig * (1 - sig));
-		real db = d * a * sig;
-		dx[j] = da;
-		dx[c + j] = db;
-		s[j] += da;
-		s[COLS + j] += db;
+		for (size_t j = 0; j < w; j++) {
+			real a = x[j], up = x[c + j], d = dy[j];
+			real sig = vsigmoid(a);
+			real da = d * up * (sig + a * sig * (1 - sig));
+			real dup = d * a * sig;
+			dx[j] = da;
+			dx[c + j] = dup;
+			s[j] += da;
+			t[j] += dup;
+		}
 	}
 }
 
@@ -121,10 +123,11 @@ static void (*const row_of[])(real *, real *, const real *, size_t) = {
     [ACT_SWIGLU] = swiglu_row,
 };
 
-static void (*const slope_row_of[])(real *, real *, const real *, const real *, size_t) = {
-    [ACT_GELU_TANH] = gelu_tanh_slope_row,
-    [ACT_GELU] = gelu_slope_row,
-    [ACT_SILU] = silu_slope_row,
+static void (*const slope_of[])(real *, real *, const real *, const real *, size_t, size_t,
+    size_t) = {
+    [ACT_GELU_TANH] = gelu_tanh_slope_rows,
+    [ACT_GELU] = gelu_slope_rows,
+    [ACT_SILU] = silu_slope_rows,
 };
 
 void
@@ -141,36 +144,31 @@ act_forward(enum act act, real *restrict y, real *restrict x, const real *restri
 	}
 }
 
-/* Columns [j, j + m) of all rows; m <= COLS. */
-static void
-backward_cols(enum act act, real *dx, real *restrict db, const real *dy, const real *x, size_t n,
-    size_t c, size_t j, size_t m)
-{
-	size_t w = act_width(act) * c;
-	for (size_t i = 0; i < n; i += TILE) {
-		real s[2 * COLS] = {0};
-		for (size_t k = i; k < n && k < i + TILE; k++)
-			if (act == ACT_SWIGLU)
-				swiglu_slope_row(dx + k * w + j, s, dy + k * c + j, x + k * w + j, m, c);
-			else
-				slope_row_of[act](dx + k * w + j, s, dy + k * c + j, x + k * w + j, m);
-		for (size_t k = 0; db && k < m; k++) {
-			db[j + k] += s[k];
-			if (act == ACT_SWIGLU)
-				db[c + j + k] += s[COLS + k];
-		}
-	}
-}
-
 void
 act_backward(enum act act, real *dx, real *restrict db, const real *dy, const real *x, size_t n,
     size_t c)
 {
-#pragma omp parallel if (n * c >= PAR_MIN / 4)
-	{
-		size_t lo, hi;
-		par_share(c, 64, &lo, &hi);
-		for (size_t j = lo; j < hi; j += COLS)
-			backward_cols(act, dx, db, dy, x, n, c, j, hi - j < COLS ? hi - j : COLS);
+	real part[2][SUM_CHUNKS][SUM_COLS];
+	size_t rows = sum_rows(n), width = act_width(act) * c;
+	for (size_t j = 0; j < c; j += SUM_COLS) {
+		size_t w = c - j < SUM_COLS ? c - j : SUM_COLS;
+#pragma omp parallel for schedule(static) if (n * c >= PAR_MIN / 4)
+		for (size_t i = 0; i < n; i += rows) {
+			size_t m = n - i < rows ? n - i : rows;
+			real *s = part[0][i / rows], *t = part[1][i / rows];
+			real *d = dx + i * width + j;
+			memset(s, 0, w * sizeof *s);
+			if (act == ACT_SWIGLU) {
+				memset(t, 0, w * sizeof *t);
+				swiglu_slope_rows(d, s, t, dy + i * c + j, x + i * width + j, m, w, c);
+			} else {
+				slope_of[act](d, s, dy + i * c + j, x + i * width + j, m, w, c);
+			}
+		}
+		if (!db)
+			continue;
+		sum_chunks(db + j, part[0], n, w);
+		if (act == ACT_SWIGLU)
+			sum_chunks(db + c + j, part[1], n, w);
 	}
 }

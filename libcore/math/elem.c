@@ -2,11 +2,10 @@
 
 #include "base/par.h"
 #include "base/simd.h"
+#include "math/colsum.h"
 
 #include <math.h>
-
-#define TILE 64  /* rows of a partial sum */
-#define COLS 256 /* columns whose sums stand on the stack */
+#include <string.h>
 
 KERNEL static void
 bias_add_rows(real *restrict x, const real *restrict b, size_t n, size_t c)
@@ -55,29 +54,27 @@ residual_add(real *y, const real *x, const real *a, const real *restrict bias, s
 	}
 }
 
-/* w <= COLS columns of c, all n rows. */
+/* s = sums of w columns of c. */
 KERNEL static void
-column_sum_cols(real *restrict db, const real *restrict dy, size_t n, size_t w, size_t c)
+column_sum_rows(real *restrict s, const real *restrict dy, size_t n, size_t w, size_t c)
 {
-	for (size_t i = 0; i < n; i += TILE) {
-		real s[COLS] = {0};
-		for (size_t k = i; k < n && k < i + TILE; k++)
-			for (size_t j = 0; j < w; j++)
-				s[j] += dy[k * c + j];
+	memset(s, 0, w * sizeof *s);
+	for (size_t i = 0; i < n; i++, dy += c)
 		for (size_t j = 0; j < w; j++)
-			db[j] += s[j];
-	}
+			s[j] += dy[j];
 }
 
 void
 column_sum_add(real *restrict db, const real *restrict dy, size_t n, size_t c)
 {
-#pragma omp parallel if (n * c >= PAR_MIN)
-	{
-		size_t lo, hi;
-		par_share(c, 64, &lo, &hi);
-		for (size_t j = lo; j < hi; j += COLS)
-			column_sum_cols(db + j, dy + j, n, hi - j < COLS ? hi - j : COLS, c);
+	real part[SUM_CHUNKS][SUM_COLS];
+	size_t rows = sum_rows(n);
+	for (size_t j = 0; j < c; j += SUM_COLS) {
+		size_t w = c - j < SUM_COLS ? c - j : SUM_COLS;
+#pragma omp parallel for schedule(static) if (n * c >= PAR_MIN)
+		for (size_t i = 0; i < n; i += rows)
+			column_sum_rows(part[i / rows], dy + i * c + j, n - i < rows ? n - i : rows, w, c);
+		sum_chunks(db + j, part, n, w);
 	}
 }
 
@@ -126,7 +123,8 @@ void
 embedding_backward(real *restrict dwte, real *restrict dwpe, const real *restrict dy,
     const int32_t *ids, const int32_t *pos, size_t n, size_t c)
 {
-#pragma omp parallel if (n * c >= PAR_MIN)
+/* Columns are shared out, so that equal ids do not meet; worth it for many. */
+#pragma omp parallel if (n * c >= 32 * PAR_MIN)
 	{
 		size_t lo, hi;
 		par_share(c, 64, &lo, &hi);

@@ -2,13 +2,10 @@
 
 #include "base/par.h"
 #include "base/simd.h"
+#include "math/colsum.h"
 
 #include <math.h>
-
-/* Rows that backward passes over twice, for dx and then for the columns' sums, while they are
- * in cache. Also the length of a partial sum, so that rounding grows with n / TILE + TILE. */
-#define TILE 64
-#define COLS 256 /* columns whose sums stand on the stack */
+#include <string.h>
 
 #ifdef TENON_DOUBLE
 #define rsqrt_of(x) (1 / sqrt(x))
@@ -81,13 +78,14 @@ layernorm_backward_rows(real *restrict dx, const real *restrict dy, const real *
 	}
 }
 
-/* dg += sum of dy xhat, db += sum of dy over n <= TILE rows, w <= COLS columns of c. */
+/* sg = sums of dy xhat, sb = sums of dy, of w columns of c. */
 KERNEL static void
-layernorm_backward_cols(real *restrict dg, real *restrict db, const real *restrict dy,
+layernorm_backward_cols(real *restrict sg, real *restrict sb, const real *restrict dy,
     const real *restrict x, const real *restrict mean, const real *restrict rstd, size_t n,
     size_t w, size_t c)
 {
-	real sg[COLS] = {0}, sb[COLS] = {0};
+	memset(sg, 0, w * sizeof *sg);
+	memset(sb, 0, w * sizeof *sb);
 	for (size_t i = 0; i < n; i++, x += c, dy += c) {
 		real mu = mean[i], r = rstd[i];
 		for (size_t j = 0; j < w; j++) {
@@ -95,10 +93,6 @@ layernorm_backward_cols(real *restrict dg, real *restrict db, const real *restri
 			sb[j] += dy[j];
 		}
 	}
-	for (size_t j = 0; j < w; j++)
-		dg[j] += sg[j];
-	for (size_t j = 0; db && j < w; j++)
-		db[j] += sb[j];
 }
 
 void
@@ -106,16 +100,21 @@ layernorm_backward(real *restrict dx, real *restrict dg, real *restrict db,
     const real *restrict dy, const real *restrict x, const real *restrict mean,
     const real *restrict rstd, const real *restrict g, size_t n, size_t c)
 {
-#pragma omp parallel if (n * c >= PAR_MIN)
-	for (size_t i = 0; i < n; i += TILE) {
-		size_t m = n - i < TILE ? n - i : TILE, at = i * c, lo, hi;
-		par_share(m, 1, &lo, &hi);
-		layernorm_backward_rows(dx + at + lo * c, dy + at + lo * c, x + at + lo * c,
-		    mean + i + lo, rstd + i + lo, g, hi - lo, c);
-		par_share(c, 64, &lo, &hi);
-		for (size_t j = lo; j < hi; j += COLS)
-			layernorm_backward_cols(dg + j, db ? db + j : NULL, dy + at + j, x + at + j,
-			    mean + i, rstd + i, m, hi - j < COLS ? hi - j : COLS, c);
+	real part[2][SUM_CHUNKS][SUM_COLS];
+	size_t rows = sum_rows(n);
+	for (size_t j = 0; j < c; j += SUM_COLS) {
+		size_t w = c - j < SUM_COLS ? c - j : SUM_COLS;
+#pragma omp parallel for schedule(static) if (n * c >= PAR_MIN / 4)
+		for (size_t i = 0; i < n; i += rows) {
+			size_t m = n - i < rows ? n - i : rows, at = i * c;
+			if (j == 0)
+				layernorm_backward_rows(dx + at, dy + at, x + at, mean + i, rstd + i, g, m, c);
+			layernorm_backward_cols(part[0][i / rows], part[1][i / rows], dy + at + j,
+			    x + at + j, mean + i, rstd + i, m, w, c);
+		}
+		sum_chunks(dg + j, part[0], n, w);
+		if (db)
+			sum_chunks(db + j, part[1], n, w);
 	}
 }
 
@@ -164,17 +163,15 @@ rmsnorm_backward_rows(real *restrict dx, const real *restrict dy, const real *re
 }
 
 KERNEL static void
-rmsnorm_backward_cols(real *restrict dg, const real *restrict dy, const real *restrict x,
+rmsnorm_backward_cols(real *restrict sg, const real *restrict dy, const real *restrict x,
     const real *restrict rstd, size_t n, size_t w, size_t c)
 {
-	real sg[COLS] = {0};
+	memset(sg, 0, w * sizeof *sg);
 	for (size_t i = 0; i < n; i++, x += c, dy += c) {
 		real r = rstd[i];
 		for (size_t j = 0; j < w; j++)
 			sg[j] += dy[j] * (x[j] * r);
 	}
-	for (size_t j = 0; j < w; j++)
-		dg[j] += sg[j];
 }
 
 void
@@ -182,15 +179,17 @@ rmsnorm_backward(real *restrict dx, real *restrict dg, const real *restrict dy,
     const real *restrict x, const real *restrict rstd, const real *restrict g, size_t n,
     size_t c)
 {
-#pragma omp parallel if (n * c >= PAR_MIN)
-	for (size_t i = 0; i < n; i += TILE) {
-		size_t m = n - i < TILE ? n - i : TILE, at = i * c, lo, hi;
-		par_share(m, 1, &lo, &hi);
-		rmsnorm_backward_rows(dx + at + lo * c, dy + at + lo * c, x + at + lo * c,
-		    rstd + i + lo, g, hi - lo, c);
-		par_share(c, 64, &lo, &hi);
-		for (size_t j = lo; j < hi; j += COLS)
-			rmsnorm_backward_cols(dg + j, dy + at + j, x + at + j, rstd + i, m,
-			    hi - j < COLS ? hi - j : COLS, c);
+	real part[SUM_CHUNKS][SUM_COLS];
+	size_t rows = sum_rows(n);
+	for (size_t j = 0; j < c; j += SUM_COLS) {
+		size_t w = c - j < SUM_COLS ? c - j : SUM_COLS;
+#pragma omp parallel for schedule(static) if (n * c >= PAR_MIN / 4)
+		for (size_t i = 0; i < n; i += rows) {
+			size_t m = n - i < rows ? n - i : rows, at = i * c;
+			if (j == 0)
+				rmsnorm_backward_rows(dx + at, dy + at, x + at, rstd + i, g, m, c);
+			rmsnorm_backward_cols(part[i / rows], dy + at + j, x + at + j, rstd + i, m, w, c);
+		}
+		sum_chunks(dg + j, part, n, w);
 	}
 }

@@ -223,13 +223,13 @@ measure(const struct bench *b, size_t n, size_t c, int threads)
 int
 main(int argc, char **argv)
 {
-	const size_t shapes[][2] = {{1024, 768}, {1024, 3072}, {128, 50304}};
+	const size_t shapes[][2] = {{768, 128}, {1024, 768}, {1024, 3072}, {128, 50304}};
 	size_t params = argc > 1 ? strtoul(argv[1], NULL, 10) : 30000000;
-	for (size_t s = 0; s < 3; s++)
+	for (size_t s = 0; s < 4; s++)
 		for (size_t i = 0; i < sizeof benches / sizeof *benches; i++) {
 			bool wide = benches[i].run == run_xent_forward || benches[i].run == run_xent_backward ||
 			    benches[i].run == run_memcpy;
-			for (int threads = 1; threads <= 2 && (s < 2 || wide); threads++)
+			for (int threads = 1; threads <= 2 && (s < 3 || wide); threads++)
 				measure(&benches[i], shapes[s][0], shapes[s][1], threads);
 		}
 	for (size_t i = 0; i < sizeof benches / sizeof *benches; i++)
