@@ -65,6 +65,14 @@ param_offset(const struct params *p, enum slot slot, size_t layer)
 	return p->offset[slot] == SIZE_MAX ? SIZE_MAX : p->offset[slot] + layer * p->stride;
 }
 
+/* The output projection: the token embedding when tied. */
+static inline size_t
+head_offset(const struct params *p)
+{
+	size_t o = param_offset(p, SLOT_HEAD, 0);
+	return o == SIZE_MAX ? param_offset(p, SLOT_TOKEN, 0) : o;
+}
+
 /* Initial values: normal(0, 0.02), residual projections normal(0, 0.02 / sqrt(2 layers))
  * (Radford et al. 2019), norms one, biases zero. Each tensor's numbers come from the seed and its
  * name alone, so a new tensor disturbs no other. */

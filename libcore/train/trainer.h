@@ -67,14 +67,6 @@ struct eval_sums {
 void lm_evaluate(struct trunk *t, struct lm_head *head, const real *w, struct rows *r,
     size_t max_tokens, struct lm_out *out, struct eval_sums *sums);
 
-/* The output projection: the token embedding when tied. */
-static inline size_t
-head_offset(const struct params *p)
-{
-	size_t o = param_offset(p, SLOT_HEAD, 0);
-	return o == SIZE_MAX ? param_offset(p, SLOT_TOKEN, 0) : o;
-}
-
 /* Name of the first tensor with a number that is not finite, or NULL. */
 const char *params_nonfinite(const real *w, const struct params *p);
 
