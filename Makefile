@@ -1,26 +1,28 @@
 # Tenon: one makefile, not recursive. `make help` lists the targets.
-VERSION = 0.1.0
 PREFIX = /usr/local
 DESTDIR =
 CC = gcc
 BUILD = build
 
-# ---- dependencies, each with the Debian package that has it --------------------------------
+# ---- dependencies, each with the Debian package that has it ----------------------------------
 PKGS = openblas:libopenblas-dev libzstd:libzstd-dev libxxhash:libxxhash-dev \
 	libutf8proc:libutf8proc-dev jansson:libjansson-dev
-pkg_names = $(foreach p,$(PKGS),$(firstword $(subst :, ,$(p))))
+TEST_PKGS = cmocka:libcmocka-dev
 
-NO_BUILD_GOALS = clean help deps
-ifneq ($(filter-out $(NO_BUILD_GOALS),$(or $(MAKECMDGOALS),all)),)
+pkg_names = $(foreach p,$1,$(firstword $(subst :, ,$p)))
+not_found = $(foreach p,$1,$(shell pkg-config --exists $(firstword $(subst :, ,$p)) || echo $(lastword $(subst :, ,$p))))
+
+goals := $(or $(MAKECMDGOALS),all)
+ifneq ($(filter-out clean help,$(goals)),)
 ifeq ($(shell command -v pkg-config),)
-$(error pkg-config is missing: apt-get install pkg-config)
+$(error pkg-config is missing: sudo apt-get install pkg-config)
 endif
-missing := $(foreach p,$(PKGS),$(shell pkg-config --exists $(firstword $(subst :, ,$(p))) || echo $(lastword $(subst :, ,$(p)))))
-ifneq ($(strip $(missing)),)
-$(error missing libraries: apt-get install $(strip $(missing)))
+missing := $(strip $(call not_found,$(PKGS) $(if $(filter check check-long asan $(BUILD)/tests/%,$(goals)),$(TEST_PKGS))))
+ifneq ($(missing),)
+$(error libraries are missing: sudo apt-get install $(missing))
 endif
-DEP_CFLAGS := $(shell pkg-config --cflags $(pkg_names))
-DEP_LIBS := $(shell pkg-config --libs $(pkg_names))
+DEP_CFLAGS := $(shell pkg-config --cflags $(call pkg_names,$(PKGS)))
+DEP_LIBS := $(shell pkg-config --libs $(call pkg_names,$(PKGS)))
 endif
 
 # ---- flags -----------------------------------------------------------------------------------
@@ -31,14 +33,13 @@ CPPFLAGS = -Ilibcore -Iformats -Itools -D_GNU_SOURCE
 CFLAGS = -std=gnu11 $(OPT) $(WARN) -fopenmp $(SAN) $(DEP_CFLAGS)
 LDFLAGS = -fopenmp $(SAN)
 LDLIBS = $(DEP_LIBS) -lm
+TEST_LIBS = -lcmocka
 
-# ---- what there is -----------------------------------------------------------------------------
+# ---- what there is ---------------------------------------------------------------------------
 LIB_SRC := $(wildcard libcore/*/*.c formats/*.c)
 COMMON_SRC := $(wildcard tools/common/*.c)
 TOOL_SRC := $(wildcard tools/*.c)
 UNIT_SRC := $(wildcard tests/unit/*.c)
-# tests named *_double.c are linked with libcore compiled in double precision
-UNIT_DOUBLE := $(filter %_double.c,$(UNIT_SRC))
 BENCH_SRC := $(wildcard tests/bench/*.c)
 FUZZ_SRC := $(wildcard tests/fuzz/*.c)
 
@@ -46,65 +47,125 @@ LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
 LIBD_OBJ := $(LIB_SRC:%.c=$(BUILD)/double/%.o)
 COMMON_OBJ := $(COMMON_SRC:%.c=$(BUILD)/%.o)
 TOOLS := $(TOOL_SRC:tools/%.c=$(BUILD)/bin/%)
-UNITS := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/unit/%)
-BENCHES := $(BENCH_SRC:tests/bench/%.c=$(BUILD)/tests/bench/%)
-FUZZERS := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/tests/fuzz/%)
+UNITS := $(UNIT_SRC:%.c=$(BUILD)/%)
+BENCHES := $(BENCH_SRC:%.c=$(BUILD)/%)
+FUZZERS := $(FUZZ_SRC:%.c=$(BUILD)/%)
+SHIM := $(BUILD)/tests/faults/shim.so
+MAN := $(wildcard man/*.[1-9])
 
+## all: the tools, in build/bin
 all: $(TOOLS)
 
-$(BUILD)/libtenon.a: $(LIB_OBJ)
-	@rm -f $@
-	ar rcs $@ $^
-$(BUILD)/libtenon_double.a: $(LIBD_OBJ)
-	@rm -f $@
-	ar rcs $@ $^
-$(BUILD)/libtools.a: $(COMMON_OBJ)
-	@rm -f $@
-	ar rcs $@ $^
+# ---- building --------------------------------------------------------------------------------
+# Rewritten only when its text changes, so that other flags or other files rebuild what they touch.
+$(BUILD)/flags: text = $(CC) $(CPPFLAGS) $(CFLAGS)
+$(BUILD)/sources: text = $(LIB_SRC) $(COMMON_SRC)
+$(BUILD)/flags $(BUILD)/sources: FORCE
+	@mkdir -p $(@D)
+	@echo '$(text)' | cmp -s - $@ || echo '$(text)' >$@
 
-$(BUILD)/%.o: %.c
+$(BUILD)/libtenon.a: $(LIB_OBJ) $(BUILD)/sources
+	@rm -f $@
+	ar rcs $@ $(filter %.o,$^)
+$(BUILD)/libtenon_double.a: $(LIBD_OBJ) $(BUILD)/sources
+	@rm -f $@
+	ar rcs $@ $(filter %.o,$^)
+$(BUILD)/libtools.a: $(COMMON_OBJ) $(BUILD)/sources
+	@rm -f $@
+	ar rcs $@ $(filter %.o,$^)
+
+compile = $(CC) $(CPPFLAGS) $1 $(CFLAGS) -MMD -MP -c -o $@ $<
+link = $(CC) $(LDFLAGS) -o $@ $^ $1 $(LDLIBS)
+
+$(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
-$(BUILD)/double/%.o: %.c
+	$(call compile)
+$(BUILD)/double/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -DTENON_DOUBLE $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call compile,-DTENON_DOUBLE)
+$(BUILD)/tests/%.o: tests/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call compile,-Itests)
+# tests named *_double.c are linked with libcore compiled in double precision
+$(BUILD)/tests/unit/%_double.o: tests/unit/%_double.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call compile,-DTENON_DOUBLE -Itests)
 
 $(BUILD)/bin/%: $(BUILD)/tools/%.o $(BUILD)/libtools.a $(BUILD)/libtenon.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
-
-$(BUILD)/tests/unit/%_double.o: tests/unit/%_double.c
-	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -DTENON_DOUBLE -Itests $(CFLAGS) -MMD -MP -c -o $@ $<
-$(BUILD)/tests/%.o: tests/%.c
-	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -Itests $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call link)
 $(BUILD)/tests/unit/%_double: $(BUILD)/tests/unit/%_double.o $(BUILD)/libtenon_double.a
-	$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
+	$(call link,$(TEST_LIBS))
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libtools.a $(BUILD)/libtenon.a
-	$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
+	$(call link,$(TEST_LIBS))
 $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/libtenon.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(call link)
 # a fuzzer is a LLVMFuzzerTestOneInput; linked with tests/fuzz/main.inc it replays files
 $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/libtenon.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(call link)
+# made to fail calls in other programs; preloaded, so without sanitizers
+$(SHIM): tests/faults/shim.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -std=gnu11 -O1 -g $(WARN) -fPIC -shared -o $@ $<
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 .SECONDARY:
 .DELETE_ON_ERROR:
 
-# ---- tests: every test is a program or script that prints TAP; tests/run collects --------------
-TESTS := $(UNITS) $(wildcard tests/golden/*.sh tests/cli/*.sh tests/faults/*.sh tests/fuzz/*.sh)
-LONG_TESTS := $(wildcard tests/long/*.sh)
+# ---- tests: every test is a program or script that prints TAP; tests/run collects ------------
+SCRIPTS := $(wildcard tests/cli/*.sh tests/faults/*.sh tests/golden/*.sh tests/fuzz/*.sh)
+run_tests = BUILD=$(abspath $(BUILD)) tests/run
 
-check: all $(UNITS) $(FUZZERS)
-	@BUILD=$(abspath $(BUILD)) tests/run $(TESTS)
+## check: all tests; the last line is `N passed, N failed`
+check: all $(UNITS) $(FUZZERS) $(if $(wildcard tests/faults/shim.c),$(SHIM))
+	@$(run_tests) $(UNITS) $(SCRIPTS)
+
+## check-long: check, and the tests that take many minutes
 check-long: check
-	@BUILD=$(abspath $(BUILD)) tests/run $(LONG_TESTS)
+	@$(run_tests) $(wildcard tests/long/*.sh)
+
+## asan: check in a build with AddressSanitizer and UBSan, in build-asan
 asan:
-	$(MAKE) BUILD=build-asan SAN='-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer' OPT='-O1 -g -ffp-contract=fast -fno-math-errno' check
+	$(MAKE) BUILD=build-asan OPT='-O1 -g -ffp-contract=fast -fno-math-errno' \
+	    SAN='-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer' check
 
+## bench: speed of the kernels, the record stream and the tools
+bench: all $(BENCHES)
+	@set -e; for b in $(BENCHES); do echo "== $$b"; $$b; done
+	@set -e; for b in $(wildcard tests/bench/*.sh); do echo "== $$b"; BUILD=$(abspath $(BUILD)) bash $$b; done
+
+## lint: manual pages by mandoc, sources by clang and cppcheck where these are installed
+lint:
+	mandoc -Tlint -W warning $(MAN)
+	@if command -v clang >/dev/null; then \
+	    $(MAKE) CC=clang BUILD=build-clang OPT=-O1 WARN='$(WARN) -Werror' all; \
+	else echo 'clang is not installed: skipped'; fi
+	@if command -v cppcheck >/dev/null; then \
+	    cppcheck -q --std=c11 --error-exitcode=1 --inline-suppr --suppress=missingIncludeSystem \
+	        --enable=warning,portability $(CPPFLAGS) -j 2 libcore formats tools; \
+	else echo 'cppcheck is not installed: skipped'; fi
+
+## demo: from the embedded stories, or TEXT=book.txt, to a small GPT, in demo/
+demo: all
+	@$(MAKE) --no-print-directory -f pipelines/pretrain.mk BIN=$(abspath $(BUILD))/bin
+
+## install: tools, manual pages, pipelines, documents under DESTDIR and PREFIX (/usr/local)
+share = $(DESTDIR)$(PREFIX)/share
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(share)/tenon/pipelines/data $(share)/doc/tenon
+	install $(TOOLS) $(DESTDIR)$(PREFIX)/bin
+	for m in $(MAN); do \
+	    install -D -m 644 $$m $(share)/man/man$${m##*.}/$${m##*/} || exit 1; done
+	install -m 644 $(wildcard pipelines/*.*) $(share)/tenon/pipelines
+	install -m 644 $(wildcard pipelines/data/*) $(share)/tenon/pipelines/data
+	install -m 644 README.md LICENSE formats/FORMAT.md $(share)/doc/tenon
+
+## clean: removes what the other targets made
 clean:
-	rm -rf build build-asan demo
+	rm -rf build build-asan build-clang demo
 
-.PHONY: all check check-long asan bench clean demo help install lint
+help:
+	@sed -n 's/^## /  /p' Makefile
+
+FORCE:
+.PHONY: all check check-long asan bench clean demo help install lint FORCE
