@@ -135,7 +135,7 @@ act_forward(enum act act, real *restrict y, real *restrict x, const real *restri
     size_t n, size_t c)
 {
 	size_t w = act_width(act) * c;
-#pragma omp parallel if (n * w >= PAR_MIN / 4)
+#pragma omp parallel if (n * w >= PAR_MIN)
 	{
 		size_t lo, hi;
 		par_share(n, 1, &lo, &hi);
@@ -152,7 +152,7 @@ act_backward(enum act act, real *dx, real *restrict db, const real *dy, const re
 	size_t rows = sum_rows(n), width = act_width(act) * c;
 	for (size_t j = 0; j < c; j += SUM_COLS) {
 		size_t w = c - j < SUM_COLS ? c - j : SUM_COLS;
-#pragma omp parallel for schedule(static) if (n * c >= PAR_MIN / 4)
+#pragma omp parallel for schedule(static) if (n * c >= PAR_MIN)
 		for (size_t i = 0; i < n; i += rows) {
 			size_t m = n - i < rows ? n - i : rows;
 			real *s = part[0][i / rows], *t = part[1][i / rows];

@@ -63,7 +63,7 @@ dropout(real *x, size_t n, double p, uint64_t seed, uint64_t step, uint64_t site
 		return;
 	real scale = (real)(1 / (1 - p));
 	uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32) ^ (uint32_t)RNG_DROPOUT << 24};
-#pragma omp parallel if (n >= PAR_MIN / 2)
+#pragma omp parallel if (n >= PAR_MIN)
 	{
 		size_t lo, hi;
 		par_share(n, SPAN, &lo, &hi);

@@ -104,7 +104,7 @@ layernorm_backward(real *restrict dx, real *restrict dg, real *restrict db,
 	size_t rows = sum_rows(n);
 	for (size_t j = 0; j < c; j += SUM_COLS) {
 		size_t w = c - j < SUM_COLS ? c - j : SUM_COLS;
-#pragma omp parallel for schedule(static) if (n * c >= PAR_MIN / 4)
+#pragma omp parallel for schedule(static) if (n * c >= PAR_MIN)
 		for (size_t i = 0; i < n; i += rows) {
 			size_t m = n - i < rows ? n - i : rows, at = i * c;
 			if (j == 0)
@@ -183,7 +183,7 @@ rmsnorm_backward(real *restrict dx, real *restrict dg, const real *restrict dy,
 	size_t rows = sum_rows(n);
 	for (size_t j = 0; j < c; j += SUM_COLS) {
 		size_t w = c - j < SUM_COLS ? c - j : SUM_COLS;
-#pragma omp parallel for schedule(static) if (n * c >= PAR_MIN / 4)
+#pragma omp parallel for schedule(static) if (n * c >= PAR_MIN)
 		for (size_t i = 0; i < n; i += rows) {
 			size_t m = n - i < rows ? n - i : rows, at = i * c;
 			if (j == 0)

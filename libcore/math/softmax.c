@@ -95,7 +95,7 @@ xent_forward(real *restrict logp, real *restrict lse, real *restrict entropy,
     int32_t *restrict best, const real *restrict z, const int32_t *restrict y, size_t n,
     size_t v, size_t ld)
 {
-#pragma omp parallel for schedule(static) if (n * v >= PAR_MIN / 2)
+#pragma omp parallel for schedule(static) if (n * v >= PAR_MIN)
 	for (size_t i = 0; i < n; i++) {
 		const real *row = z + i * ld;
 		real max = row_max(row, v);
@@ -136,7 +136,7 @@ xent_backward(real *restrict z, const real *restrict lse, const real *restrict e
     const int32_t *restrict y, const real *restrict dlogp, const real *restrict dent, size_t n,
     size_t v, size_t ld)
 {
-#pragma omp parallel for schedule(static) if (n * v >= PAR_MIN / 2)
+#pragma omp parallel for schedule(static) if (n * v >= PAR_MIN)
 	for (size_t i = 0; i < n; i++) {
 		real d = y[i] < 0 ? 0 : dlogp[i];
 		if (dent)
