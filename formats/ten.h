@@ -37,6 +37,9 @@ enum ten_class {
 	TEN_TEXT = 5   /* 8: bytes, by intention UTF-8 but any bytes are allowed */
 };
 
+/* Kinds of block; 0x80 and above may be skipped. */
+enum ten_block_kind { TEN_HEAD = 1, TEN_DATA = 2, TEN_BULK = 3, TEN_INDEX = 4, TEN_END = 5, TEN_ABORT = 6 };
+
 struct ten_field {
 	char name[TEN_MAX_NAME + 1];
 	uint8_t cls, bits, rank;
@@ -188,6 +191,20 @@ struct ten_column {
 	const uint64_t *dims;    /* or NULL */
 };
 int ten_read_block(struct ten_reader *r, const struct ten_column **columns, uint32_t *records, struct err *e);
+
+/* Below that: verifies the next block of any kind and steps over it; its columns, if it completes
+ * records, are not given. For tools that look at the stream itself. Do not mix with the above. */
+struct ten_block_info {
+	uint64_t offset, length;  /* in the stream, with header and meta */
+	uint64_t segment, seq;    /* number of the segment, and of the block in it */
+	uint64_t first;           /* record of the stream */
+	uint32_t records;         /* 1 for each BULK block of a record */
+	uint8_t kind;             /* enum ten_block_kind, or 0x80 and above */
+	uint16_t flags;
+	uint64_t raw;             /* bytes of DATA and BULK, decompressed */
+	bool compressed;
+};
+int ten_reader_step(struct ten_reader *r, struct ten_block_info *info, struct err *e);
 
 /* ---- mapped: files with random access ---- */
 
