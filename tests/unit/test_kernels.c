@@ -249,7 +249,7 @@ test_dropout(void **state)
 	free(x);
 }
 
-/* ---- the same bits for any number of threads ---------------------------------------------------- */
+/* ---- the same bits for any number of threads ------------------------------------------------- */
 
 enum { ROWS = 131, COLUMNS = 522, SIZE = ROWS * COLUMNS };
 
@@ -316,7 +316,7 @@ test_threads(void **state)
 	free(many);
 }
 
-/* ---- the optimizer ------------------------------------------------------------------------------- */
+/* ---- the optimizer ---------------------------------------------------------------------------- */
 
 /* torch.optim.AdamW(lr=0.1, betas=(0.9, 0.99), eps=1e-8, weight_decay=0.1), double, from
  * p = (1, -2) with the gradients (0.5, -0.1), (0.3, 0.2), (-0.4, 0): printed after each step. */
