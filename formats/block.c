@@ -16,6 +16,20 @@ ten_all_zero(const void *p, size_t n)
 	return any == 0;
 }
 
+int
+not_a_stream(const char *name, const uint8_t *p, size_t n, struct err *e)
+{
+	size_t k = n < sizeof sync_bytes ? n : sizeof sync_bytes, text = 0;
+	if (n == 0)
+		return err_set(e, ERR_DATA, "%s: is empty, not a record stream (did the tool that writes it fail?)", name);
+	if (!memcmp(p, sync_bytes, k))
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		text += p[i] >= 0x20 || p[i] == '\n' || p[i] == '\t' || p[i] == '\r';
+	return err_set(e, ERR_DATA, "%s: is not a record stream%s", name,
+	    text == n ? " but looks like text" : "");
+}
+
 void
 buf_free(struct buf *b)
 {

@@ -300,6 +300,25 @@ ten_same_schema(const struct ten_head *a, const struct ten_head *b)
 	return true;
 }
 
+/* Both have it with the same value, or both have it not. */
+static int
+same_kv(const struct ten_head *a, const struct ten_head *b, const char *key, struct err *e)
+{
+	const struct ten_kv *x = ten_head_kv(a, key), *y = ten_head_kv(b, key);
+	if ((x == NULL) != (y == NULL) || (x && (x->size != y->size || memcmp(x->value, y->value, x->size))))
+		return err_set(e, ERR_DATA, "the segment has another `%s` than the first", key);
+	return 0;
+}
+
+int
+head_continues(const struct ten_head *a, const struct ten_head *b, struct err *e)
+{
+	if (!ten_same_schema(a, b))
+		return err_set(e, ERR_DATA, "the segment has other fields or another kind (`%s`) than the first (`%s`)",
+		    b->kind, a->kind);
+	return same_kv(a, b, "tokenizer", e) || same_kv(a, b, "template", e) ? -1 : 0;
+}
+
 size_t
 ten_elem_size(const struct ten_field *f)
 {

@@ -93,6 +93,9 @@ bool ten_all_zero(const void *p, size_t n);
 /* Valid UTF-8 of 1 to max bytes without control characters. */
 bool ten_name_ok(const void *name, size_t n, size_t max);
 
+/* -1 with the one line that a user needs, when the n first bytes are not those of a stream. */
+int not_a_stream(const char *name, const uint8_t *p, size_t n, struct err *e);
+
 /* ---- growing buffers ---- */
 
 /* `p` has `n` bytes: either `own` (owned, of `cap` bytes) or memory borrowed from a source. */
@@ -162,6 +165,9 @@ int end_decode(const uint8_t in[64], struct end *x, struct err *e);
 int head_encode(struct buf *b, const struct ten_head *h, struct err *e);
 /* `h` is zeroed before; on failure it is freed. */
 int head_decode(struct ten_head *h, const uint8_t *meta, size_t n, struct err *e);
+/* A segment with head b may follow one with head a: the schema is the same, and so are the
+ * tokenizer and the template. */
+int head_continues(const struct ten_head *a, const struct ten_head *b, struct err *e);
 int head_add_field(struct ten_head *h, const struct ten_field *f, struct err *e);
 int head_set_kind(struct ten_head *h, const void *kind, size_t n, struct err *e);
 /* A growing array of n elements that has room for one more, zeroed. NULL: out of memory. */
@@ -239,7 +245,8 @@ void segment_close(struct segment *g);
 int segment_header(struct segment *g, const struct hdr *h, struct err *e);
 /* After the block was read: steps. `field` is that of a BULK block. */
 int segment_block(struct segment *g, const struct hdr *h, uint32_t field, uint32_t nfields, struct err *e);
-int segment_index(struct segment *g, const uint8_t *payload, uint64_t raw, struct err *e);
+/* The INDEX at g->pos, before segment_block steps over it. */
+int segment_index(struct segment *g, const struct sections *s, const uint8_t *payload, struct err *e);
 int segment_end(struct segment *g, const struct hdr *h, const uint8_t *payload, struct err *e);
 /* For writers: what END says, and the entry of an index. */
 void segment_summary(const struct segment *g, struct end *x);

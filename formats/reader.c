@@ -49,16 +49,6 @@ take(struct ten_reader *r, struct buf *b, size_t n, struct err *e)
 	return rc < 0 ? -1 : 0;
 }
 
-/* Every KV of this name that both heads have must be the same. */
-static int
-same_kv(const struct ten_head *a, const struct ten_head *b, const char *key, struct err *e)
-{
-	const struct ten_kv *x = ten_head_kv(a, key), *y = ten_head_kv(b, key);
-	if ((x == NULL) != (y == NULL) || (x && (x->size != y->size || memcmp(x->value, y->value, x->size))))
-		return err_set(e, ERR_DATA, "the segment has another `%s` than the first", key);
-	return 0;
-}
-
 static int
 read_head(struct ten_reader *r, struct err *e)
 {
@@ -74,12 +64,7 @@ read_head(struct ten_reader *r, struct err *e)
 	struct ten_head h;
 	if (head_decode(&h, r->meta.p, r->meta.n, e))
 		return -1;
-	int rc = 0;
-	if (!ten_same_schema(&r->head, &h))
-		rc = err_set(e, ERR_DATA, "the segment has other fields or another kind (`%s`) than the first (`%s`)",
-		    h.kind, r->head.kind);
-	else if (same_kv(&r->head, &h, "tokenizer", e) || same_kv(&r->head, &h, "template", e))
-		rc = -1;
+	int rc = head_continues(&r->head, &h, e);
 	ten_head_free(&h);
 	return rc;
 }
@@ -141,12 +126,9 @@ read_bulk(struct ten_reader *r, const struct hdr *h, uint32_t *field, struct err
 static int
 read_index(struct ten_reader *r, const struct hdr *h, struct err *e)
 {
-	const struct section *s = r->sections.s;
-	if (r->sections.n != 1 || s->codec != CODEC_RAW || s->field != 0 || s->role != ROLE_VALUES)
-		return err_set(e, ERR_DATA, "an index must be one raw section");
 	if (read_payload(r, h, &r->data.payload, e))
 		return -1;
-	return segment_index(&r->seg, r->data.payload.p, s->raw, e);
+	return segment_index(&r->seg, &r->sections, r->data.payload.p, e);
 }
 
 static int
@@ -197,21 +179,6 @@ read_body(struct ten_reader *r, const struct hdr *h, struct err *e)
 	if (rc)
 		return -1;
 	return segment_block(&r->seg, h, field, (uint32_t)r->head.nfields, e);
-}
-
-/* The message for an input that is no stream at all. */
-static int
-not_a_stream(const struct ten_reader *r, struct err *e)
-{
-	const uint8_t *p = r->header.p;
-	size_t n = r->header.n, text = 0;
-	if (n == 0)
-		return err_set(e, ERR_DATA, "%s: is empty, not a record stream (did the tool that writes it fail?)", r->name);
-	for (size_t i = 0; i < n; i++)
-		text += p[i] >= 0x20 || p[i] == '\n' || p[i] == '\t' || p[i] == '\r';
-	bool is_text = text == n && p[0] != 0xF1;
-	return err_set(e, ERR_DATA, "%s: is not a record stream%s", r->name,
-	    is_text ? " but looks like text: timport and ttok make records of text" : "");
 }
 
 static int
@@ -307,12 +274,8 @@ open_common(struct ten_reader **out, struct ten_reader *r, struct err *e)
 		reader_fail(r, e);
 		goto fail;
 	}
-	static const uint8_t start[5] = {0xF1, 'T', 'E', 'N', TEN_HEAD};
-	size_t n = r->header.n < sizeof start ? r->header.n : sizeof start;
-	if (n == 0 || memcmp(r->header.p, start, n < 4 ? n : 4)) {
-		not_a_stream(r, e);
+	if (not_a_stream(r->name, r->header.p, r->header.n, e))
 		goto fail;
-	}
 	source_unread(&r->src, &r->header);
 	if (ten_reader_step(r, NULL, e) < 0)
 		goto fail;

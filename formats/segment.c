@@ -97,11 +97,13 @@ segment_block(struct segment *g, const struct hdr *h, uint32_t field, uint32_t n
 	return 0;
 }
 
-/* Called before segment_block steps over the INDEX itself. */
 int
-segment_index(struct segment *g, const uint8_t *payload, uint64_t raw, struct err *e)
+segment_index(struct segment *g, const struct sections *s, const uint8_t *payload, struct err *e)
 {
-	if (raw < 16 || raw != 16 + 32 * get64(payload + 8) || get64(payload + 8) > TEN_INDEX_MAX)
+	if (s->n != 1 || s->s[0].codec != CODEC_RAW || s->s[0].field != 0 || s->s[0].role != ROLE_VALUES)
+		return err_set(e, ERR_DATA, "an index must be one raw section");
+	uint64_t raw = s->s[0].raw;
+	if (raw < 16 || get64(payload + 8) > TEN_INDEX_MAX || raw != 16 + 32 * get64(payload + 8))
 		return err_set(e, ERR_DATA, "an index of the wrong size");
 	if (get64(payload) != g->last_index || get64(payload + 8) != g->unindexed ||
 	    XXH3_64bits(payload + 16, raw - 16) != XXH3_64bits_digest(g->index))

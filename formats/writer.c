@@ -182,11 +182,12 @@ write_index(struct ten_writer *w, struct err *e)
 	put64(lead, w->seg.last_index);
 	put64(lead + 8, n / 32);
 	memcpy(w->index.own, lead, sizeof lead);
-	if (segment_index(&w->seg, w->index.p, w->index.n, e))
-		return -1;
 	w->nsections = 1;
 	w->sections[0] = (struct section){.stored = w->index.n, .raw = w->index.n};
 	w->pieces[0] = w->index.p;
+	struct sections s = {.s = w->sections, .n = 1};
+	if (segment_index(&w->seg, &s, w->index.p, e))
+		return -1;
 	struct hdr h = {.kind = TEN_INDEX};
 	if (write_sections(w, &h, e))
 		return -1;
