@@ -42,6 +42,7 @@ TOOL_SRC := $(wildcard tools/*.c)
 UNIT_SRC := $(wildcard tests/unit/*.c)
 BENCH_SRC := $(wildcard tests/bench/*.c)
 FUZZ_SRC := $(wildcard tests/fuzz/*.c)
+SUPPORT_SRC := $(wildcard tests/support/*.c)
 
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
 LIBD_OBJ := $(LIB_SRC:%.c=$(BUILD)/double/%.o)
@@ -50,6 +51,8 @@ TOOLS := $(TOOL_SRC:tools/%.c=$(BUILD)/bin/%)
 UNITS := $(UNIT_SRC:%.c=$(BUILD)/%)
 BENCHES := $(BENCH_SRC:%.c=$(BUILD)/%)
 FUZZERS := $(FUZZ_SRC:%.c=$(BUILD)/%)
+# programs that test scripts use
+SUPPORT := $(SUPPORT_SRC:%.c=$(BUILD)/%)
 SHIM := $(BUILD)/tests/faults/shim.so
 MAN := $(wildcard man/*.[1-9])
 
@@ -100,6 +103,8 @@ $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libtools.a $(BUILD)/libt
 	$(call link,$(TEST_LIBS))
 $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/libtenon.a
 	$(call link)
+$(BUILD)/tests/support/%: $(BUILD)/tests/support/%.o $(BUILD)/libtenon.a
+	$(call link)
 # a fuzzer is a LLVMFuzzerTestOneInput; linked with tests/fuzz/main.inc it replays files
 $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/libtenon.a
 	$(call link)
@@ -117,7 +122,7 @@ SCRIPTS := $(wildcard tests/cli/*.sh tests/faults/*.sh tests/golden/*.sh tests/f
 run_tests = BUILD=$(abspath $(BUILD)) tests/run
 
 ## check: all tests; the last line is `N passed, N failed`
-check: all $(UNITS) $(FUZZERS) $(if $(wildcard tests/faults/shim.c),$(SHIM))
+check: all $(UNITS) $(FUZZERS) $(SUPPORT) $(if $(wildcard tests/faults/shim.c),$(SHIM))
 	@$(run_tests) $(UNITS) $(SCRIPTS)
 
 ## check-long: check, and the tests that take many minutes

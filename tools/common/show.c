@@ -229,7 +229,9 @@ show_value(FILE *out, const struct ten_field *f, const struct ten_value *v, size
 	char text[40];
 	size_t used = 0;
 	for (unsigned i = 0; i < f->rank; i++)
-		fprintf(out, "%s%" PRIu64 "%s", i ? ", " : "[", v->dims[i], i + 1 == f->rank ? "] " : "");
+		fprintf(out, "%s%" PRIu64 "%s", i ? ", " : "[", v->dims[i], i + 1 == f->rank ? "]" : "");
+	if (f->rank && (v->count || f->cls == TEN_TEXT))
+		putc(' ', out);
 	if (f->cls == TEN_TEXT) {
 		putc('"', out);
 		bool cut = show_text(out, v->data, v->count, limit);
@@ -417,7 +419,7 @@ show_provenance(FILE *out, const struct ten_head *h, struct err *e)
 	bool *seen = mem_zalloc(h->nprovs, sizeof *seen, "provenance", e);
 	if (!seen)
 		return -1;
-	fputs("provenance:\n", out);
+	fputs(h->nprovs ? "provenance:\n" : "provenance: none\n", out);
 	if (h->nprovs)
 		prov_walk(out, h, h->nprovs - 1, 1, seen);
 	free(seen);

@@ -1,7 +1,7 @@
 /* show.h - records as text: for people, as JSON, as CSV.
  *
- * Everything that comes out of a stream is escaped: control characters of a name or a value
- * never reach a terminal. Numbers are printed with as few digits as read back to the same bits. */
+ * Whatever comes out of a stream is escaped, but for the text of CSV cells: control characters of
+ * a name or a value never reach a terminal. Numbers are printed with as few digits as read back to the same bits. */
 #ifndef TENON_TOOLS_SHOW_H
 #define TENON_TOOLS_SHOW_H
 

@@ -1,0 +1,86 @@
+#include "common/kinds.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "common/state.h"
+
+enum { NOT_TRAINED = -100 };
+
+static int
+head_vocab_size(struct kind_check *k, const char *name, struct err *e)
+{
+	const struct ten_kv *kv = ten_head_kv(k->head, "vocab_size");
+	const char *why;
+	if (!kv)
+		return 0;
+	if (strlen(kv->value) != kv->size || cli_parse_u64(kv->value, &k->vocab_size, &why) ||
+	    !k->vocab_size)
+		return err_set(e, ERR_DATA, "%s: key-value vocab_size is not a number above 0", name);
+	return 0;
+}
+
+int
+kind_check_open(struct kind_check *k, const struct ten_head *h, const char *name, struct err *e)
+{
+	bool rows = strcmp(h->kind, "rows") == 0;
+	bool tokens = strcmp(h->kind, "tokens") == 0;
+	*k = (struct kind_check){.head = h, .ids = -1, .targets = -1, .positions = -1, .documents = -1};
+	k->model = strcmp(h->kind, "model") == 0;
+	if (strcmp(h->kind, "text") == 0)
+		return ten_head_need(h, name, "text", TEN_TEXT, 8, 1, e) < 0 ? -1 : 0;
+	if (strcmp(h->kind, "metrics") == 0)
+		return ten_head_need(h, name, "step", TEN_UINT, 64, 0, e) < 0 ? -1 : 0;
+	if ((rows || tokens) && (k->ids = ten_head_need(h, name, "ids", TEN_INT, 32, 1, e)) < 0)
+		return -1;
+	if (rows && ((k->targets = ten_head_need(h, name, "targets", TEN_INT, 32, 1, e)) < 0 ||
+	    (k->positions = ten_head_need(h, name, "positions", TEN_INT, 32, 1, e)) < 0 ||
+	    (k->documents = ten_head_need(h, name, "documents", TEN_INT, 32, 1, e)) < 0))
+		return -1;
+	return rows || tokens ? head_vocab_size(k, name, e) : 0;
+}
+
+static int
+check_ids(const struct kind_check *k, int field, const struct ten_value *v, bool targets, struct err *e)
+{
+	const int32_t *id = v->data;
+	int64_t end = k->vocab_size && k->vocab_size < INT32_MAX ? (int64_t)k->vocab_size : INT32_MAX;
+	for (uint64_t i = 0; i < v->count; i++) {
+		if ((id[i] >= 0 && id[i] < end) || (targets && id[i] == NOT_TRAINED))
+			continue;
+		return err_set(e, ERR_DATA, "field `%s`: element %" PRIu64 " is %" PRId32
+		    ", not%s within 0 to %" PRId64, k->head->fields[field].name, i, id[i],
+		    targets ? " -100 and not" : "", end - 1);
+	}
+	return 0;
+}
+
+int
+kind_check_record(const struct kind_check *k, const struct ten_value *values, struct err *e)
+{
+	if (k->ids < 0)
+		return 0;
+	if (check_ids(k, k->ids, &values[k->ids], false, e))
+		return -1;
+	if (k->targets < 0)
+		return 0;
+	const int others[3] = {k->targets, k->positions, k->documents};
+	for (int i = 0; i < 3; i++)
+		if (values[others[i]].count != values[k->ids].count)
+			return err_set(e, ERR_DATA, "field `%s` has %" PRIu64 " elements, `ids` has %" PRIu64,
+			    k->head->fields[others[i]].name, values[others[i]].count, values[k->ids].count);
+	const int32_t *position = values[k->positions].data;
+	for (uint64_t i = 0; i < values[k->positions].count; i++)
+		if (position[i] < 0)
+			return err_set(e, ERR_DATA, "field `positions`: element %" PRIu64 " is %" PRId32
+			    ", below 0", i, position[i]);
+	return check_ids(k, k->targets, &values[k->targets], true, e);
+}
+
+int
+kind_check_end(const struct kind_check *k, uint64_t records, struct err *e)
+{
+	if (k->model && records != 1)
+		return err_set(e, ERR_DATA, "a model has one record, this has %" PRIu64, records);
+	return 0;
+}

@@ -1,0 +1,210 @@
+/* tdump - show what is in a record stream. */
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "common/cli.h"
+#include "common/show.h"
+#include "common/summary.h"
+
+static bool jsonl, csv, schema, provenance, stats, hist;
+static uint64_t limit = UINT64_MAX, width = 240;
+static struct cli_list field_names;
+
+static const struct cli_opt opts[] = {
+    {'n', "records", "N", CLI_U64, &limit, "only the first N records", 0, 0, 0, false},
+    {'f', "field", "NAME", CLI_LIST, &field_names, "only this field; may be repeated", 0, 0, 0, false},
+    {'w', "width", "N", CLI_U64, &width, "about N characters of a value, 0 for all (default 240)", 0, 0,
+        0, false},
+    {0, "jsonl", NULL, CLI_FLAG, &jsonl, "a line of JSON for each record", 0, 0, 0, false},
+    {0, "csv", NULL, CLI_FLAG, &csv, "comma-separated values, names in the first line", 0, 0, 0, false},
+    {0, "schema", NULL, CLI_FLAG, &schema, "only kind, fields and key-values", 0, 0, 0, false},
+    {0, "provenance", NULL, CLI_FLAG, &provenance, "only the steps that made the stream", 0, 0, 0, false},
+    {0, "stats", NULL, CLI_FLAG, &stats, "count, min, max, mean, std, nan, inf of each field", 0, 0, 0,
+        false},
+    {0, "hist", NULL, CLI_FLAG, &hist, "a histogram of each field of numbers", 0, 0, 0, false},
+};
+
+static const struct cli_tool tool = {"tdump", "[file ...]",
+    "Shows record streams: schema, provenance and records as text, JSON or CSV.", opts,
+    sizeof opts / sizeof opts[0],
+    "tdump -n 3 train.ten\n"
+    "tdump --csv -f step -f loss run.ten\n"
+    "tdump --stats gpt.ten"};
+
+/* A stream and which of its fields are shown. */
+struct view {
+	struct ten_reader *r;
+	const struct ten_head *h;
+	size_t *index;                  /* into the fields of the stream */
+	const struct ten_field **fields;
+	size_t n;
+	struct ten_value *values;       /* all of a record */
+};
+
+static void
+open_view(struct view *v, const char *path)
+{
+	struct err e;
+	v->r = cli_reader(path);
+	v->h = ten_reader_head(v->r);
+	v->n = field_names.n ? field_names.n : v->h->nfields;
+	if (!(v->index = mem_zalloc(v->n, sizeof *v->index, "fields", &e)) ||
+	    !(v->fields = mem_zalloc(v->n, sizeof *v->fields, "fields", &e)) ||
+	    !(v->values = mem_zalloc(v->h->nfields, sizeof *v->values, "fields", &e)))
+		cli_fail(&e);
+	for (size_t i = 0; i < v->n; i++) {
+		int at = field_names.n ? ten_head_find(v->h, field_names.items[i]) : (int)i;
+		if (at < 0)
+			cli_die(ERR_DATA, "%s: has no field `%s' (tdump --schema lists them)",
+			    ten_reader_name(v->r), field_names.items[i]);
+		v->index[i] = (size_t)at;
+		v->fields[i] = &v->h->fields[at];
+	}
+}
+
+static void
+close_view(struct view *v)
+{
+	ten_reader_free(v->r);
+	free(v->index);
+	free(v->fields);
+	free(v->values);
+}
+
+/* Also stops at the limit of records. */
+static bool
+next_record(struct view *v)
+{
+	struct err e;
+	if (ten_reader_record(v->r) >= limit)
+		return false;
+	int rc = ten_read(v->r, v->values, &e);
+	if (rc < 0)
+		cli_fail(&e);
+	return rc == 1;
+}
+
+static const struct ten_value *
+value_of(const struct view *v, size_t i)
+{
+	return &v->values[v->index[i]];
+}
+
+static void
+print_records(struct view *v)
+{
+	while (next_record(v)) {
+		printf("record %" PRIu64 ":\n", ten_reader_record(v->r) - 1);
+		for (size_t i = 0; i < v->n; i++) {
+			fputs("  ", stdout);
+			show_text(stdout, v->fields[i]->name, strlen(v->fields[i]->name), 0);
+			fputs(": ", stdout);
+			show_value(stdout, v->fields[i], value_of(v, i), width);
+			putchar('\n');
+		}
+	}
+}
+
+static void
+print_jsonl(struct view *v)
+{
+	while (next_record(v)) {
+		for (size_t i = 0; i < v->n; i++) {
+			putchar(i ? ',' : '{');
+			show_json_string(stdout, v->fields[i]->name, strlen(v->fields[i]->name));
+			putchar(':');
+			show_json(stdout, v->fields[i], value_of(v, i));
+		}
+		puts(v->n ? "}" : "{}");
+	}
+}
+
+static void
+print_csv(struct view *v)
+{
+	for (size_t i = 0; i < v->n; i++) {
+		if (i)
+			putchar(',');
+		show_csv_text(stdout, v->fields[i]->name, strlen(v->fields[i]->name));
+	}
+	putchar('\n');
+	while (next_record(v)) {
+		for (size_t i = 0; i < v->n; i++) {
+			if (i)
+				putchar(',');
+			show_csv(stdout, v->fields[i], value_of(v, i));
+		}
+		putchar('\n');
+	}
+}
+
+static void
+print_summaries(struct view *v)
+{
+	struct err e;
+	struct summary *s = mem_zalloc(v->n, sizeof *s, "statistics", &e);
+	if (!s)
+		cli_fail(&e);
+	while (next_record(v))
+		for (size_t i = 0; i < v->n; i++)
+			summary_add(&s[i], v->fields[i], value_of(v, i), hist);
+	if (stats)
+		summary_table(stdout, v->fields, s, v->n);
+	for (size_t i = 0; hist && i < v->n; i++)
+		if (show_is_number(v->fields[i]))
+			summary_hist(stdout, v->fields[i], &s[i]);
+	free(s);
+}
+
+static void
+print_head(struct view *v, bool with_schema, bool with_provenance)
+{
+	struct err e;
+	if (with_schema)
+		show_schema(stdout, v->h, width);
+	if (with_provenance && show_provenance(stdout, v->h, &e))
+		cli_fail(&e);
+}
+
+static void
+dump(const char *path, bool several)
+{
+	struct view v = {0};
+	open_view(&v, path);
+	if (several && !jsonl && !csv) {
+		fputs("==> ", stdout);
+		show_text(stdout, ten_reader_name(v.r), strlen(ten_reader_name(v.r)), 0);
+		fputs(" <==\n", stdout);
+	}
+	if (schema || provenance)
+		print_head(&v, schema, provenance);
+	else if (jsonl)
+		print_jsonl(&v);
+	else if (csv)
+		print_csv(&v);
+	else if (stats || hist)
+		print_summaries(&v);
+	else {
+		print_head(&v, true, true);
+		print_records(&v);
+	}
+	close_view(&v);
+}
+
+int
+main(int argc, char **argv)
+{
+	size_t n;
+	char **operands = cli_parse(&tool, argc, argv, &n);
+	if (jsonl + csv + (schema || provenance) + (stats || hist) > 1)
+		cli_die(ERR_USAGE, "choose one of --jsonl, --csv, --schema and --provenance, "
+		    "--stats and --hist (tdump --help)");
+	for (size_t i = 0; i < (n ? n : 1); i++)
+		dump(n ? operands[i] : NULL, n > 1);
+	cli_close_stdout();
+	return 0;
+}
