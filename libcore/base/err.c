@@ -5,7 +5,7 @@
 #include <string.h>
 
 int
-err_set(struct err *e, int code, const char *fmt, ...)
+(err_set)(struct err *e, int code, const char *fmt, ...)
 {
 	va_list ap;
 	va_start(ap, fmt);
@@ -16,7 +16,7 @@ err_set(struct err *e, int code, const char *fmt, ...)
 }
 
 int
-err_errno(struct err *e, const char *fmt, ...)
+(err_errno)(struct err *e, const char *fmt, ...)
 {
 	int saved = errno;
 	va_list ap;
@@ -30,7 +30,7 @@ err_errno(struct err *e, const char *fmt, ...)
 }
 
 int
-err_prefix(struct err *e, const char *fmt, ...)
+(err_prefix)(struct err *e, const char *fmt, ...)
 {
 	struct err old = *e;
 	va_list ap;
@@ -48,7 +48,7 @@ err_prefix(struct err *e, const char *fmt, ...)
 }
 
 int
-err_nomem(struct err *e, unsigned long long bytes, const char *what)
+(err_nomem)(struct err *e, unsigned long long bytes, const char *what)
 {
 	return err_set(e, ERR_RUNTIME, "out of memory (%llu bytes for %s)", bytes, what);
 }

@@ -41,4 +41,17 @@ int err_prefix(struct err *e, const char *fmt, ...)
 /* "out of memory (N bytes for WHAT)". */
 int err_nomem(struct err *e, unsigned long long bytes, const char *what);
 
+/* Lets the compiler see that all of these return -1, without which it warns of variables that
+ * only a success sets. */
+static inline int
+err_failed(int rc)
+{
+	(void)rc;
+	return -1;
+}
+#define err_set(...) err_failed(err_set(__VA_ARGS__))
+#define err_errno(...) err_failed(err_errno(__VA_ARGS__))
+#define err_prefix(...) err_failed(err_prefix(__VA_ARGS__))
+#define err_nomem(...) err_failed(err_nomem(__VA_ARGS__))
+
 #endif
