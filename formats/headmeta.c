@@ -178,7 +178,7 @@ head_tag(struct ten_head *h, const struct tlv *t, size_t *prov, struct err *e)
 int
 head_decode(struct ten_head *h, const uint8_t *meta, size_t n, struct err *e)
 {
-	struct tlv t;
+	struct tlv t = {0};
 	size_t pos = 0, prov = 0;
 	int rc;
 	memset(h, 0, sizeof *h);
@@ -220,7 +220,7 @@ int
 abort_decode(const uint8_t *meta, size_t n, struct err *e)
 {
 	char tool[256] = "?", message[700] = "no message";
-	struct tlv t;
+	struct tlv t = {0};
 	size_t pos = 0;
 	int rc;
 	while ((rc = tlv_next(meta, n, &pos, &t, e)) > 0) {

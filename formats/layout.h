@@ -248,8 +248,9 @@ int segment_block(struct segment *g, const struct hdr *h, uint32_t field, uint32
 /* The INDEX at g->pos, before segment_block steps over it. */
 int segment_index(struct segment *g, const struct sections *s, const uint8_t *payload, struct err *e);
 int segment_end(struct segment *g, const struct hdr *h, const uint8_t *payload, struct err *e);
-/* For writers: what END says, and the entry of an index. */
-void segment_summary(const struct segment *g, struct end *x);
+/* What the END with this header must say; once, as the header joins the chain of hashes. */
+void segment_summary(struct segment *g, const struct hdr *h, struct end *x);
+/* An entry of an index. */
 void index_entry(uint8_t out[32], uint64_t offset, uint64_t first, uint64_t records, uint64_t field);
 
 #endif

@@ -115,11 +115,14 @@ segment_index(struct segment *g, const struct sections *s, const uint8_t *payloa
 }
 
 void
-segment_summary(const struct segment *g, struct end *x)
+segment_summary(struct segment *g, const struct hdr *h, struct end *x)
 {
+	uint8_t hash[8];
+	put64(hash, h->hash);
+	XXH3_128bits_update(g->chain, hash, sizeof hash);
 	x->length = g->pos + TEN_END_SIZE;
 	x->last_index = g->last_index;
-	x->blocks = g->seq;
+	x->blocks = g->seq + 1;
 	x->records = g->records;
 	XXH128_canonical_t c;
 	XXH128_canonicalFromHash(&c, XXH3_128bits_digest(g->chain));
@@ -132,8 +135,8 @@ segment_end(struct segment *g, const struct hdr *h, const uint8_t *payload, stru
 	struct end want = {0}, got = {0};
 	if (end_decode(payload, &got, e))
 		return -1;
-	segment_summary(g, &want);
-	if (got.length != want.length || got.blocks != want.blocks || got.blocks != h->seq)
+	segment_summary(g, h, &want);
+	if (got.length != want.length || got.blocks != want.blocks)
 		return err_set(e, ERR_DATA, "END says %llu bytes in %llu blocks, found %llu in %llu",
 		    (unsigned long long)got.length, (unsigned long long)got.blocks,
 		    (unsigned long long)want.length, (unsigned long long)want.blocks);

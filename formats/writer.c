@@ -384,9 +384,11 @@ ten_writer_end(struct ten_writer *w, struct err *e)
 	if (ten_flush(w, e) || (w->seg.unindexed && write_index(w, e)))
 		return -1;
 	struct end x;
-	uint8_t payload[64];
-	struct hdr h = {.kind = TEN_END, .payload = sizeof payload};
-	segment_summary(&w->seg, &x);
+	uint8_t payload[64], header[TEN_HEADER];
+	struct hdr h = {.kind = TEN_END, .payload = sizeof payload, .seq = w->seg.seq, .first = w->seg.records,
+	    .chunk_log2 = TEN_CHUNK_LOG2};
+	hdr_encode(header, &h);
+	segment_summary(&w->seg, &h, &x);
 	end_encode(payload, &x);
 	w->meta.n = 0;
 	struct iovec piece = {payload, sizeof payload};
