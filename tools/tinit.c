@@ -93,7 +93,7 @@ main(int argc, char **argv)
 		omp_set_num_threads((int)threads);
 	if (vocab_file_load(&v, vocabulary, &e))
 		cli_fail(&e);
-	struct config c = configuration(v.ntokens);
+	struct config c = configuration(v.vocab.n);
 	write_model(&c, &v);
 	vocab_file_free(&v);
 	return 0;

@@ -178,7 +178,7 @@ get_number(const struct model_file *m, const char *key, double *value, struct er
 static int
 get_count(const struct model_file *m, const char *key, uint64_t *value, struct err *e)
 {
-	double d;
+	double d = 0;
 	if (get_number(m, key, &d, e))
 		return -1;
 	if (!(d < 0x1p53))

@@ -1,0 +1,42 @@
+/* documents.h - reads text as a sequence of documents, in memory bounded by the largest one.
+ *
+ * By file, line or blank line, documents keep the bytes that divide them, so that they
+ * joined are the input, byte for byte; a separator is left out. */
+#ifndef TENON_TEXT_DOCUMENTS_H
+#define TENON_TEXT_DOCUMENTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+
+enum document_split {
+	SPLIT_BLANK, /* a document ends with the blank lines after it */
+	SPLIT_LINE,  /* every line, with its line end */
+	SPLIT_FILE,  /* the whole input */
+	SPLIT_SEPARATOR
+};
+
+struct documents {
+	int fd;
+	const char *name;   /* for messages, borrowed */
+	enum document_split split;
+	const char *separator;
+	size_t separator_size;
+	char *buf;
+	size_t cap, start, end; /* unread bytes: [start, end) */
+	size_t scanned;     /* from start on, without finding an end */
+	bool text;          /* the document being scanned has more than line ends */
+	bool eof;
+};
+
+/* fd and name are borrowed. separator only for SPLIT_SEPARATOR, not empty. */
+void documents_open(struct documents *d, int fd, const char *name, enum document_split split,
+    const char *separator);
+void documents_close(struct documents *d); /* frees; does not close fd */
+
+/* The next document: 1 and its bytes (borrowed until the next call), 0 at the end, -1. Documents
+ * are never empty, but for those between two separators, which are passed over. */
+int documents_next(struct documents *d, const char **text, size_t *n, struct err *e);
+
+#endif

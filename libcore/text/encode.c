@@ -1,0 +1,301 @@
+#include "text/encode.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "base/mem.h"
+#include "text/utf8.h"
+
+/* A cache line: pieces of up to KEY bytes that become up to IDS tokens. Most pieces of a text are
+ * words that came before, so this look-up is most of the work. */
+enum { KEY = 22, IDS = 10, SLOTS = 1 << 14, SHORT = 24 };
+
+struct slot {
+	uint8_t size, n;
+	uint8_t key[KEY];
+	int32_t ids[IDS];
+};
+
+/* A symbol of a long piece that is being merged: a doubly linked list. */
+struct symbol {
+	int32_t id, prev, next;
+};
+
+struct candidate {
+	int32_t rank, at, left, right; /* at: the left symbol; left and right: ids when it was queued */
+};
+
+struct encoder {
+	const struct vocab *v;
+	struct slot *cache;
+	struct symbol *symbols;
+	size_t cap_symbols;
+	struct candidate *heap;
+	size_t nheap, cap_heap;
+};
+
+struct encoder *
+encoder_new(const struct vocab *v, struct err *e)
+{
+	struct encoder *x = mem_zalloc(1, sizeof *x, "encoder", e);
+	if (!x)
+		return NULL;
+	x->v = v;
+	x->cache = mem_zalloc(SLOTS, sizeof *x->cache, "encoder", e);
+	if (!x->cache) {
+		free(x);
+		return NULL;
+	}
+	return x;
+}
+
+void
+encoder_free(struct encoder *x)
+{
+	if (!x)
+		return;
+	free(x->cache);
+	free(x->symbols);
+	free(x->heap);
+	free(x);
+}
+
+static int
+reserve(struct ids *out, size_t n, struct err *e)
+{
+	return mem_grow(&out->v, &out->cap, out->n + n, sizeof *out->v, "token ids", e);
+}
+
+/* ---- byte-pair merges ---- */
+
+/* A piece of at most SHORT bytes: looks for the best merge anew each time. */
+static size_t
+merge_short(const struct vocab *v, const uint8_t *p, size_t n, int32_t *ids)
+{
+	const struct merge *m[SHORT];
+	for (size_t i = 0; i < n; i++)
+		ids[i] = v->byte_ids[p[i]];
+	for (size_t i = 0; i + 1 < n; i++)
+		m[i] = vocab_merge(v, ids[i], ids[i + 1]);
+	for (;;) {
+		size_t best = n;
+		for (size_t i = 0; i + 1 < n; i++)
+			if (m[i] && (best == n || m[i]->rank < m[best]->rank))
+				best = i;
+		if (best == n)
+			return n;
+		ids[best] = m[best]->id;
+		memmove(ids + best + 1, ids + best + 2, (n - best - 2) * sizeof *ids);
+		n--;
+		memmove(m + best, m + best + 1, (n - best - (best < n)) * sizeof *m);
+		if (best + 1 < n)
+			m[best] = vocab_merge(v, ids[best], ids[best + 1]);
+		if (best > 0)
+			m[best - 1] = vocab_merge(v, ids[best - 1], ids[best]);
+	}
+}
+
+static int
+before(const struct candidate *a, const struct candidate *b)
+{
+	return a->rank != b->rank ? a->rank < b->rank : a->at < b->at;
+}
+
+static int
+push(struct encoder *x, int32_t at, struct err *e)
+{
+	const struct symbol *s = &x->symbols[at];
+	if (at < 0 || s->next < 0)
+		return 0;
+	const struct merge *m = vocab_merge(x->v, s->id, x->symbols[s->next].id);
+	if (!m)
+		return 0;
+	if (mem_grow(&x->heap, &x->cap_heap, x->nheap + 1, sizeof *x->heap, "merging", e))
+		return -1;
+	struct candidate c = {m->rank, at, s->id, x->symbols[s->next].id};
+	size_t i = x->nheap++;
+	for (; i > 0 && before(&c, &x->heap[(i - 1) / 2]); i = (i - 1) / 2)
+		x->heap[i] = x->heap[(i - 1) / 2];
+	x->heap[i] = c;
+	return 0;
+}
+
+static struct candidate
+pop(struct encoder *x)
+{
+	struct candidate top = x->heap[0], last = x->heap[--x->nheap];
+	size_t i = 0;
+	for (size_t child; (child = 2 * i + 1) < x->nheap; i = child) {
+		if (child + 1 < x->nheap && before(&x->heap[child + 1], &x->heap[child]))
+			child++;
+		if (!before(&x->heap[child], &last))
+			break;
+		x->heap[i] = x->heap[child];
+	}
+	x->heap[i] = last;
+	return top;
+}
+
+/* A piece of any length, by a queue of candidate merges; stale ones are skipped. */
+static int
+merge_long(struct encoder *x, const uint8_t *p, size_t n, struct ids *out, struct err *e)
+{
+	if (n > INT32_MAX)
+		return err_set(e, ERR_DATA, "a piece of %zu bytes without a break is too long", n);
+	if (mem_grow(&x->symbols, &x->cap_symbols, n, sizeof *x->symbols, "merging", e) || reserve(out, n, e))
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		x->symbols[i] = (struct symbol){x->v->byte_ids[p[i]], (int32_t)i - 1,
+		    i + 1 < n ? (int32_t)i + 1 : -1};
+	x->nheap = 0;
+	for (size_t i = 0; i + 1 < n; i++)
+		if (push(x, (int32_t)i, e))
+			return -1;
+	while (x->nheap) {
+		struct candidate c = pop(x);
+		struct symbol *l = &x->symbols[c.at];
+		if (l->id != c.left || l->next < 0 || x->symbols[l->next].id != c.right)
+			continue;
+		struct symbol *r = &x->symbols[l->next];
+		l->id = vocab_merge(x->v, c.left, c.right)->id;
+		r->id = -1; /* no candidate has this id */
+		l->next = r->next;
+		if (l->next >= 0)
+			x->symbols[l->next].prev = c.at;
+		if ((l->prev >= 0 && push(x, l->prev, e)) || push(x, c.at, e))
+			return -1;
+	}
+	for (int32_t i = 0; i >= 0; i = x->symbols[i].next)
+		out->v[out->n++] = x->symbols[i].id;
+	return 0;
+}
+
+static int
+encode_piece(struct encoder *x, const uint8_t *p, size_t n, struct ids *out, struct err *e)
+{
+	if (n > SHORT)
+		return merge_long(x, p, n, out, e);
+	if (reserve(out, SHORT, e))
+		return -1;
+	if (n == 1) {
+		out->v[out->n++] = x->v->byte_ids[*p];
+		return 0;
+	}
+	int32_t *to = out->v + out->n;
+	if (n > KEY) {
+		out->n += merge_short(x->v, p, n, to);
+		return 0;
+	}
+	struct slot *s = &x->cache[XXH3_64bits(p, n) & (SLOTS - 1)];
+	if (s->size == n && memcmp(s->key, p, n) == 0) {
+		memcpy(to, s->ids, sizeof s->ids);
+		out->n += s->n;
+		return 0;
+	}
+	size_t count = merge_short(x->v, p, n, to);
+	if (count <= IDS) {
+		s->size = (uint8_t)n;
+		s->n = (uint8_t)count;
+		memcpy(s->key, p, n);
+		memcpy(s->ids, to, count * sizeof *to);
+	}
+	out->n += count;
+	return 0;
+}
+
+static int
+encode_bpe(struct encoder *x, const uint8_t *p, size_t n, struct ids *out, struct err *e)
+{
+	for (size_t i = 0; i < n;) {
+		size_t piece = pretoken_next(x->v->rule, p + i, n - i);
+		if (encode_piece(x, p + i, piece, out, e))
+			return -1;
+		i += piece;
+	}
+	return 0;
+}
+
+/* ---- characters ---- */
+
+static int
+encode_chars(const struct vocab *v, const uint8_t *p, size_t n, struct ids *out, struct err *e)
+{
+	if (reserve(out, n, e))
+		return -1;
+	for (size_t i = 0, length; i < n; i += length) {
+		int32_t cp;
+		length = utf8_next(p + i, n - i, &cp);
+		int32_t id = vocab_char(v, p + i, length);
+		if (id >= 0) {
+			out->v[out->n++] = id;
+			continue;
+		}
+		for (size_t b = 0; b < length; b++)
+			if ((out->v[out->n++] = v->byte_ids[p[i + b]]) < 0)
+				return err_set(e, ERR_DATA, "byte %zu begins a character that the vocabulary has not", i);
+	}
+	return 0;
+}
+
+int
+encode_text(struct encoder *x, const void *text, size_t n, struct ids *out, struct err *e)
+{
+	const uint8_t *p = text;
+	switch (x->v->type) {
+	case VOCAB_BPE: return encode_bpe(x, p, n, out, e);
+	case VOCAB_CHAR: return encode_chars(x->v, p, n, out, e);
+	default: break;
+	}
+	if (reserve(out, n, e))
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		out->v[out->n++] = x->v->byte_ids[p[i]];
+	return 0;
+}
+
+/* The longest special token at p, or -1. */
+static int32_t
+special_at(const struct vocab *v, const uint8_t *p, size_t n)
+{
+	int32_t best = -1;
+	for (size_t i = 0; i < v->n; i++) {
+		const struct token *t = &v->tokens[i];
+		if (t->special && t->size <= n && memcmp(v->bytes + t->at, p, t->size) == 0 &&
+		    (best < 0 || t->size > v->tokens[best].size))
+			best = (int32_t)i;
+	}
+	return best;
+}
+
+/* Where each special token's first byte is worth a look. */
+static void
+special_starts(const struct vocab *v, uint8_t starts[256])
+{
+	memset(starts, 0, 256);
+	for (size_t i = 0; i < v->n; i++)
+		if (v->tokens[i].special)
+			starts[v->bytes[v->tokens[i].at]] = 1;
+}
+
+int
+encode_with_special(struct encoder *x, const void *text, size_t n, struct ids *out, struct err *e)
+{
+	const uint8_t *p = text;
+	uint8_t starts[256];
+	special_starts(x->v, starts);
+	size_t from = 0;
+	for (size_t i = 0; i < n;) {
+		int32_t id = starts[p[i]] ? special_at(x->v, p + i, n - i) : -1;
+		if (id < 0) {
+			i++;
+			continue;
+		}
+		if (encode_text(x, p + from, i - from, out, e) || reserve(out, 1, e))
+			return -1;
+		out->v[out->n++] = id;
+		i += x->v->tokens[id].size;
+		from = i;
+	}
+	return encode_text(x, p + from, n - from, out, e);
+}

@@ -1,0 +1,130 @@
+#include "common/docbatch.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+enum { BATCH_BYTES = 4 << 20, BATCH_DOCS = 1 << 16 };
+
+const char *const doc_splits[] = {"blank", "line", "file", NULL};
+
+void
+doc_batch_open(struct doc_batch *b, const struct doc_opts *o, char **files)
+{
+	*b = (struct doc_batch){.opts = o, .files = files};
+	if (o->separator && !*o->separator)
+		cli_die(ERR_USAGE, "--separator needs at least one character");
+	for (size_t i = 0; i == 0 || files[i]; i++) {
+		const char *name;
+		int fd = cli_input(files[i], &name);
+		cli_note_input(fd, name);
+		if (fd != STDIN_FILENO)
+			close(fd);
+		if (!files[i])
+			break;
+	}
+}
+
+void
+doc_batch_close(struct doc_batch *b)
+{
+	documents_close(&b->docs);
+	free(b->bytes);
+	free(b->ends);
+	memset(b, 0, sizeof *b);
+}
+
+/* Opens the next operand, or standard input when there is none; false after the last. */
+static bool
+open_next(struct doc_batch *b)
+{
+	if (b->file > 0 && (!b->files[0] || !b->files[b->file]))
+		return false;
+	const char *name, *path = b->files[b->file];
+	int fd = cli_input(path, &name);
+	enum document_split s = b->opts->jsonl ? SPLIT_LINE
+	    : b->opts->separator ? SPLIT_SEPARATOR : (enum document_split)b->opts->split;
+	documents_open(&b->docs, fd, name, s, b->opts->separator);
+	b->open = true;
+	b->line = 0;
+	b->file++;
+	return true;
+}
+
+static void
+close_file(struct doc_batch *b)
+{
+	if (b->docs.fd != STDIN_FILENO)
+		close(b->docs.fd);
+	documents_close(&b->docs);
+	b->open = false;
+}
+
+static void
+append(struct doc_batch *b, const char *text, size_t n)
+{
+	struct err e;
+	if (mem_grow(&b->bytes, &b->cap_bytes, b->nbytes + n, 1, "documents", &e) ||
+	    mem_grow(&b->ends, &b->cap_ends, b->n + 1, sizeof *b->ends, "documents", &e))
+		cli_fail(&e);
+	if (n)
+		memcpy(b->bytes + b->nbytes, text, n);
+	b->nbytes += n;
+	b->ends[b->n++] = b->nbytes;
+	b->total_bytes += n;
+	b->total_docs++;
+}
+
+static void
+append_json(struct doc_batch *b, const char *text, size_t n)
+{
+	json_error_t error;
+	const char *field = b->opts->field ? b->opts->field : "text";
+	b->line++;
+	json_t *j = json_loadb(text, n, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &error);
+	if (!j)
+		cli_die(ERR_DATA, "%s: line %" PRIu64 ": %s", b->docs.name, b->line, error.text);
+	json_t *t = json_object_get(j, field);
+	if (!json_is_string(t))
+		cli_die(ERR_DATA, "%s: line %" PRIu64 ": has no text in field `%s'", b->docs.name, b->line, field);
+	append(b, json_string_value(t), json_string_length(t));
+	json_decref(j);
+}
+
+static bool
+blank_line(const char *text, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!strchr(" \t\r\n", text[i]))
+			return false;
+	return true;
+}
+
+bool
+doc_batch_next(struct doc_batch *b)
+{
+	struct err e;
+	b->n = b->nbytes = 0;
+	while (b->nbytes < BATCH_BYTES && b->n < BATCH_DOCS) {
+		const char *text;
+		size_t n;
+		if (!b->open && !open_next(b))
+			break;
+		int got = documents_next(&b->docs, &text, &n, &e);
+		if (got < 0)
+			cli_fail(&e);
+		if (got == 0)
+			close_file(b);
+		else if (!b->opts->jsonl)
+			append(b, text, n);
+		else if (blank_line(text, n))
+			b->line++;
+		else
+			append_json(b, text, n);
+	}
+	return b->n > 0;
+}

@@ -1,0 +1,55 @@
+/* docbatch.h - documents of text files, some megabytes at a time, for tools that work on them with
+ * several threads. */
+#ifndef TENON_TOOLS_DOCBATCH_H
+#define TENON_TOOLS_DOCBATCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/cli.h"
+#include "text/documents.h"
+
+/* The rows of the option table that say what a document is. */
+struct doc_opts {
+	int split;             /* enum document_split but for SEPARATOR */
+	const char *separator; /* NULL = none */
+	bool jsonl;
+	const char *field;
+};
+extern const char *const doc_splits[];
+#define DOC_OPTIONS(d) \
+	{0, "split", "HOW", CLI_CHOICE, &(d)->split, "documents end at blank (lines), line or file (default blank)", 0, 0, doc_splits, false}, \
+	{0, "separator", "TEXT", CLI_TEXT, &(d)->separator, "documents are divided by TEXT, which is left out", 0, 0, 0, false}, \
+	{0, "jsonl", NULL, CLI_FLAG, &(d)->jsonl, "lines are JSON objects, each with a document in a field", 0, 0, 0, false}, \
+	{0, "field", "NAME", CLI_TEXT, &(d)->field, "the field with the text of a JSON object (default text)", 0, 0, 0, false}
+
+struct doc_batch {
+	const struct doc_opts *opts;
+	char **files;         /* NULL-terminated operands; none = standard input */
+	size_t file;          /* of the next to open */
+	struct documents docs;
+	bool open;
+	uint64_t line;        /* of the JSON lines of this file */
+	char *bytes;          /* of the batch */
+	size_t nbytes, cap_bytes;
+	size_t *ends;         /* of each document within bytes */
+	size_t n, cap_ends;
+	uint64_t total_bytes, total_docs;
+};
+
+/* Notes the files for provenance. `files` is borrowed. Exits through cli_fail, as doc_batch_next. */
+void doc_batch_open(struct doc_batch *b, const struct doc_opts *o, char **files);
+/* The next batch of at least one document; false at the end. */
+bool doc_batch_next(struct doc_batch *b);
+void doc_batch_close(struct doc_batch *b);
+
+static inline const char *
+doc_text(const struct doc_batch *b, size_t i, size_t *n)
+{
+	size_t from = i ? b->ends[i - 1] : 0;
+	*n = b->ends[i] - from;
+	return b->bytes + from;
+}
+
+#endif

@@ -1,0 +1,215 @@
+#include "common/vocabio.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "common/cli.h"
+#include "common/modelio.h"
+
+enum { BYTES, LEFT, RIGHT, RANK, SPECIAL, FIELDS };
+
+static const struct {
+	const char *name;
+	enum ten_class cls;
+	unsigned bits, rank;
+} fields[FIELDS] = {
+    {"bytes", TEN_UINT, 8, 1}, {"left", TEN_INT, 32, 0}, {"right", TEN_INT, 32, 0},
+    {"rank", TEN_INT, 32, 0}, {"special", TEN_UINT, 8, 0}};
+
+/* ---- writing ---- */
+
+static int
+set_name(struct ten_head *h, const char *key, const struct vocab *v, int32_t id, struct err *e)
+{
+	size_t n;
+	if (id < 0)
+		return 0;
+	const uint8_t *name = vocab_bytes(v, id, &n);
+	return ten_head_set_kv(h, key, name, n, e);
+}
+
+int
+vocab_head(struct ten_head *h, const struct vocab *v, struct err *e)
+{
+	uint64_t ragged = TEN_RAGGED;
+	char hex[33];
+	snprintf(h->kind, sizeof h->kind, "vocabulary");
+	for (int i = 0; i < FIELDS; i++)
+		if (ten_head_add(h, fields[i].name, fields[i].cls, fields[i].bits, fields[i].rank,
+		    fields[i].rank ? &ragged : NULL, e))
+			return -1;
+	vocab_id_hex(v, hex);
+	if (ten_head_set_text(h, "type", vocab_type_name(v->type), e) ||
+	    (v->type == VOCAB_BPE && ten_head_set_text(h, "pattern", pretoken_name(v->rule), e)) ||
+	    set_name(h, "begin", v, v->begin, e) || set_name(h, "end", v, v->end, e))
+		return -1;
+	return ten_head_set_text(h, "tokenizer", hex, e);
+}
+
+int
+vocab_write(struct ten_writer *w, const struct vocab *v, struct err *e)
+{
+	for (size_t i = 0; i < v->n; i++) {
+		const struct token *t = &v->tokens[i];
+		uint8_t special = t->special;
+		struct ten_value values[FIELDS] = {ten_vector(v->bytes + t->at, t->size),
+		    ten_vector(&t->left, 1), ten_vector(&t->right, 1), ten_vector(&t->rank, 1),
+		    ten_vector(&special, 1)};
+		if (ten_write(w, values, e))
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- reading ---- */
+
+static const char *
+text_kv(const struct ten_head *h, const char *key)
+{
+	const struct ten_kv *kv = ten_head_kv(h, key);
+	return kv ? kv->value : NULL;
+}
+
+static int
+read_tokens(struct vocab *v, struct ten_reader *r, const int at[FIELDS], struct err *e)
+{
+	struct ten_value *values = mem_zalloc(ten_reader_head(r)->nfields, sizeof *values, "fields", e);
+	int got = values ? 1 : -1;
+	while (got > 0 && (got = ten_read(r, values, e)) > 0) {
+		const struct ten_value *b = &values[at[BYTES]];
+		struct token t = {.special = *(const uint8_t *)values[at[SPECIAL]].data};
+		memcpy(&t.left, values[at[LEFT]].data, sizeof t.left);
+		memcpy(&t.right, values[at[RIGHT]].data, sizeof t.right);
+		memcpy(&t.rank, values[at[RANK]].data, sizeof t.rank);
+		if (vocab_add(v, &t, b->data, b->count, e))
+			got = -1;
+	}
+	free(values);
+	return got;
+}
+
+static int
+build(struct vocab *v, struct ten_reader *r, struct err *e)
+{
+	const struct ten_head *h = ten_reader_head(r);
+	const char *type = text_kv(h, "type"), *pattern = text_kv(h, "pattern");
+	int at[FIELDS];
+	for (int i = 0; i < FIELDS; i++)
+		if ((at[i] = ten_head_need(h, "a vocabulary", fields[i].name, fields[i].cls, fields[i].bits,
+		    fields[i].rank, e)) < 0)
+			return -1;
+	int t = type ? vocab_type_of(type) : -1, rule = pattern ? pretoken_of(pattern) : 0;
+	if (t < 0 || rule < 0 || (t == VOCAB_BPE && !pattern))
+		return err_set(e, ERR_DATA, "unknown type `%.40s' or pattern `%.40s' of vocabulary",
+		    type ? type : "none", pattern ? pattern : "none");
+	vocab_init(v, (enum vocab_type)t, (enum pretoken)rule);
+	return read_tokens(v, r, at, e) || vocab_finish(v, text_kv(h, "begin"), text_kv(h, "end"), e) ? -1 : 0;
+}
+
+/* Keeps the stream as canonical bytes: the same records with the same history. */
+static int
+keep_bytes(struct vocab_file *f, struct err *e)
+{
+	struct ten_membuf m = {0};
+	struct ten_head h = {0};
+	struct ten_writer *w = NULL;
+	int rc = vocab_head(&h, &f->vocab, e) || ten_head_merge_prov(&h, &f->head, e) ||
+	    ten_writer_open(&w, ten_mem_sink(&m), &h, NULL, e) || vocab_write(w, &f->vocab, e) ||
+	    ten_writer_end(w, e) ? -1 : 0;
+	ten_writer_free(w);
+	ten_head_free(&h);
+	f->bytes = m.data;
+	f->size = m.size;
+	return rc;
+}
+
+static int
+load(struct vocab_file *f, struct ten_reader *r, struct err *e)
+{
+	memset(f, 0, sizeof *f);
+	if (strcmp(ten_reader_head(r)->kind, "vocabulary") != 0)
+		return err_set(e, ERR_DATA, "%s: needs a vocabulary or a model, this is a stream of kind `%s'",
+		    ten_reader_name(r), ten_reader_head(r)->kind);
+	int rc = build(&f->vocab, r, e);
+	if (rc)
+		err_prefix(e, "%s", ten_reader_name(r));
+	else
+		rc = ten_head_copy(&f->head, ten_reader_head(r), e) || keep_bytes(f, e) ? -1 : 0;
+	if (rc)
+		vocab_file_free(f);
+	else
+		vocab_id_hex(&f->vocab, f->id);
+	return rc;
+}
+
+int
+vocab_file_load_mem(struct vocab_file *f, const void *bytes, size_t size, const char *name,
+    struct err *e)
+{
+	struct ten_reader *r;
+	memset(f, 0, sizeof *f);
+	if (ten_reader_open_mem(&r, bytes, size, name, e))
+		return -1;
+	int rc = load(f, r, e);
+	ten_reader_free(r);
+	return rc;
+}
+
+/* The tokenizer field of the one record of a model, from its stream. */
+static int
+load_from_model(struct vocab_file *f, struct ten_reader *r, struct err *e)
+{
+	const struct ten_head *h = ten_reader_head(r);
+	int at = ten_head_need(h, ten_reader_name(r), "tokenizer", TEN_UINT, 8, 1, e);
+	struct ten_value *values = at < 0 ? NULL : mem_zalloc(h->nfields, sizeof *values, "fields", e);
+	int got = values ? ten_read(r, values, e) : -1;
+	int rc = -1;
+	if (got == 0 || (got > 0 && values[at].count == 0))
+		err_set(e, ERR_DATA, "%s: the model has no vocabulary", ten_reader_name(r));
+	else if (got > 0)
+		rc = vocab_file_load_mem(f, values[at].data, values[at].count, ten_reader_name(r), e);
+	if (rc == 0) { /* a user of the model's vocabulary descends from the model */
+		ten_head_free(&f->head);
+		rc = ten_head_copy(&f->head, h, e);
+	}
+	free(values);
+	return rc;
+}
+
+int
+vocab_file_load(struct vocab_file *f, const char *path, struct err *e)
+{
+	struct ten_reader *r = cli_reader(path);
+	memset(f, 0, sizeof *f);
+	bool model = strcmp(ten_reader_head(r)->kind, "model") == 0;
+	int rc = model ? load_from_model(f, r, e) : load(f, r, e);
+	ten_reader_free(r);
+	return rc;
+}
+
+void
+vocab_file_free(struct vocab_file *f)
+{
+	vocab_free(&f->vocab);
+	ten_head_free(&f->head);
+	free(f->bytes);
+	memset(f, 0, sizeof *f);
+}
+
+int
+vocab_decode(const struct vocab *v, int32_t id, bool special, struct ten_membuf *to, struct err *e)
+{
+	if (id < 0 || (size_t)id >= v->n)
+		return err_set(e, ERR_DATA, "id %d, the vocabulary has %zu tokens", id, v->n);
+	if (v->tokens[id].special && !special)
+		return 0;
+	size_t n;
+	const uint8_t *p = vocab_bytes(v, id, &n);
+	if (mem_grow(&to->data, &to->cap, to->size + n, 1, "text", e))
+		return -1;
+	memcpy(to->data + to->size, p, n);
+	to->size += n;
+	return 0;
+}

@@ -1,0 +1,221 @@
+/* ttok - turn text into tokens, and back */
+#include <inttypes.h>
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "common/docbatch.h"
+#include "common/vocabio.h"
+#include "text/encode.h"
+
+static const char *model, *output;
+static uint64_t threads = 1;
+static bool decode, special, quiet;
+static struct doc_opts docs;
+static int zstd;
+
+static const struct cli_opt opts[] = {
+    {'m', "model", "FILE", CLI_TEXT, &model, "the vocabulary, or a model that carries it", 0, 0, 0, true},
+    {'d', "decode", NULL, CLI_FLAG, &decode, "turn records with ids back into text", 0, 0, 0, false},
+    {0, "special", NULL, CLI_FLAG, &special, "names of special tokens in the text are those tokens; -d: print them", 0, 0, 0, false},
+    DOC_OPTIONS(&docs),
+    CLI_OUTPUT(&output),
+    CLI_ZSTD(&zstd),
+    CLI_THREADS(&threads, "1"),
+    CLI_QUIET(&quiet),
+};
+
+static const struct cli_tool tool = {"ttok", "[text ...]", "Turn text into tokens, and back.", opts,
+    sizeof opts / sizeof *opts,
+    "ttok -m vocab.ten stories.txt -o tokens.ten\n"
+    "ttok -m vocab.ten stories.txt | ttok -d -m vocab.ten | cmp - stories.txt"};
+
+/* ---- text to tokens ---- */
+
+/* The documents of a batch in parallel, each into ids of its own. */
+static void
+encode_batch(const struct doc_batch *b, const struct vocab *v, struct encoder **encoders, struct ids *ids)
+{
+	struct err e;
+	bool failed = false;
+#pragma omp parallel for schedule(dynamic, 16)
+	for (size_t i = 0; i < b->n; i++) {
+		struct err mine;
+		size_t n;
+		const char *text = doc_text(b, i, &n);
+		struct ids *to = &ids[i];
+		struct encoder *x = encoders[omp_get_thread_num()];
+		to->n = 0;
+		int rc = mem_grow(&to->v, &to->cap, 2, sizeof *to->v, "token ids", &mine);
+		if (!rc && v->begin >= 0)
+			to->v[to->n++] = v->begin;
+		if (!rc)
+			rc = special ? encode_with_special(x, text, n, to, &mine) : encode_text(x, text, n, to, &mine);
+		if (!rc && v->end >= 0)
+			rc = mem_grow(&to->v, &to->cap, to->n + 1, sizeof *to->v, "token ids", &mine);
+		if (!rc && v->end >= 0)
+			to->v[to->n++] = v->end;
+#pragma omp critical
+		if (rc && !failed) {
+			failed = true;
+			e = mine;
+		}
+	}
+	if (failed) {
+		err_prefix(&e, "%s", b->docs.name ? b->docs.name : "documents");
+		cli_fail(&e);
+	}
+}
+
+static void
+open_tokens(struct cli_out *out, struct ten_head *h, const struct vocab_file *f)
+{
+	struct err e;
+	struct ten_writer_opts o = {.zstd_level = zstd, .byte_split = zstd > 0};
+	const struct ten_head *inputs[1] = {&f->head};
+	uint64_t ragged = TEN_RAGGED;
+	char size[24];
+	snprintf(h->kind, sizeof h->kind, "tokens");
+	snprintf(size, sizeof size, "%zu", f->vocab.n);
+	if (ten_head_add(h, "ids", TEN_INT, 32, 1, &ragged, &e) ||
+	    ten_head_set_text(h, "tokenizer", f->id, &e) || ten_head_set_text(h, "vocab_size", size, &e) ||
+	    (docs.separator && ten_head_set_text(h, "separator", docs.separator, &e)))
+		cli_fail(&e);
+	cli_open_out(out, output, h, inputs, 1, NULL, &o);
+}
+
+static uint64_t
+write_batch(struct cli_out *out, const struct ids *ids, size_t n)
+{
+	uint64_t tokens = 0;
+	for (size_t i = 0; i < n; i++) {
+		struct ten_value value = ten_vector(ids[i].v, ids[i].n);
+		cli_write(out, &value);
+		tokens += ids[i].n;
+	}
+	return tokens;
+}
+
+static void
+encode_files(const struct vocab_file *f, char **files)
+{
+	struct err e;
+	struct doc_batch b;
+	struct ten_head h = {0};
+	struct cli_out out;
+	size_t nthreads = (size_t)omp_get_max_threads(), nids = 0;
+	struct ids *ids = NULL;
+	struct encoder **encoders = mem_zalloc(nthreads, sizeof *encoders, "encoders", &e);
+	for (size_t i = 0; i < nthreads; i++)
+		if (!encoders || !(encoders[i] = encoder_new(&f->vocab, &e)))
+			cli_fail(&e);
+	doc_batch_open(&b, &docs, files);
+	open_tokens(&out, &h, f);
+	uint64_t tokens = 0;
+	while (doc_batch_next(&b)) {
+		size_t before = nids;
+		if (mem_grow(&ids, &nids, b.n, sizeof *ids, "documents", &e))
+			cli_fail(&e);
+		memset(ids + before, 0, (nids - before) * sizeof *ids);
+		encode_batch(&b, &f->vocab, encoders, ids);
+		tokens += write_batch(&out, ids, b.n);
+	}
+	cli_close_out(&out);
+	cli_account(quiet, "documents=%" PRIu64 " bytes=%" PRIu64 " tokens=%" PRIu64 " bytes_per_token=%.3f",
+	    b.total_docs, b.total_bytes, tokens, tokens ? (double)b.total_bytes / (double)tokens : 0.0);
+	for (size_t i = 0; i < nids; i++)
+		free(ids[i].v);
+	for (size_t i = 0; i < nthreads; i++)
+		encoder_free(encoders[i]);
+	free(ids);
+	free(encoders);
+	ten_head_free(&h);
+	doc_batch_close(&b);
+}
+
+/* ---- tokens to text ---- */
+
+static void
+put_record(const struct vocab_file *f, const struct ten_reader *r, const struct ten_value *v,
+    struct outfile *out, struct ten_membuf *text)
+{
+	struct err e;
+	const int32_t *ids = v->data;
+	text->size = 0;
+	for (size_t i = 0; i < v->count; i++)
+		if (vocab_decode(&f->vocab, ids[i], special, text, &e)) {
+			err_prefix(&e, "%s: record %" PRIu64, ten_reader_name(r), ten_reader_record(r) - 1);
+			cli_fail(&e);
+		}
+	if (outfile_write(out, text->data, text->size, &e))
+		cli_fail(&e);
+}
+
+static void
+decode_file(const struct vocab_file *f, const char *path, struct outfile *out, uint64_t *records)
+{
+	struct err e;
+	struct ten_reader *r = cli_reader(path);
+	const struct ten_head *h = ten_reader_head(r);
+	const struct ten_kv *id = ten_head_kv(h, "tokenizer"), *separator = ten_head_kv(h, "separator");
+	int at = ten_head_need(h, ten_reader_name(r), "ids", TEN_INT, 32, 1, &e), got;
+	struct ten_value *values = at < 0 ? NULL : mem_zalloc(h->nfields, sizeof *values, "fields", &e);
+	struct ten_membuf text = {0};
+	if (!values)
+		cli_fail(&e);
+	if (id && strcmp(id->value, f->id) != 0)
+		cli_die(ERR_DATA, "%s was tokenized by %.32s, the vocabulary is %s", ten_reader_name(r),
+		    (const char *)id->value, f->id);
+	while ((got = ten_read(r, values, &e)) > 0) {
+		if (separator && ten_reader_record(r) > 1 && outfile_write(out, separator->value, separator->size, &e))
+			cli_fail(&e);
+		put_record(f, r, &values[at], out, &text);
+		++*records;
+	}
+	if (got < 0)
+		cli_fail(&e);
+	free(text.data);
+	free(values);
+	ten_reader_free(r);
+}
+
+static void
+decode_files(const struct vocab_file *f, char **files)
+{
+	struct err e;
+	struct outfile out;
+	uint64_t records = 0;
+	if (outfile_open(&out, output, 0666, &e))
+		cli_fail(&e);
+	for (size_t i = 0; i == 0 || files[i]; i++) {
+		decode_file(f, files[i], &out, &records);
+		if (!files[i])
+			break;
+	}
+	if (outfile_commit(&out, &e))
+		cli_fail(&e);
+	cli_account(quiet, "records=%" PRIu64, records);
+}
+
+int
+main(int argc, char **argv)
+{
+	size_t n;
+	struct err e;
+	struct vocab_file f;
+	char **operands = cli_parse(&tool, argc, argv, &n);
+	if (!model)
+		cli_die(ERR_USAGE, "needs the vocabulary: -m FILE");
+	if (threads)
+		omp_set_num_threads((int)threads);
+	if (vocab_file_load(&f, model, &e))
+		cli_fail(&e);
+	if (decode)
+		decode_files(&f, operands);
+	else
+		encode_files(&f, operands);
+	vocab_file_free(&f);
+	return 0;
+}

@@ -1,0 +1,159 @@
+/* tvocab - learn a vocabulary from text */
+#include <inttypes.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "common/docbatch.h"
+#include "common/vocabio.h"
+#include "text/learn.h"
+
+static const char *const types[] = {"bpe", "byte", "char", NULL};
+static const char *const patterns[] = {"gpt2", "gpt4", NULL};
+
+static uint64_t size = 4096, threads = 0;
+static int type, pattern = PRETOKEN_GPT4;
+static struct cli_list specials;
+static bool no_special, no_bytes, quiet;
+static const char *begin, *end, *output;
+static struct doc_opts docs;
+
+static const struct cli_opt opts[] = {
+    {'n', "size", "N", CLI_U64, &size, "tokens in all, bytes and special ones included (default 4096)", 1, 1 << 24, 0, false},
+    {0, "type", "KIND", CLI_CHOICE, &type, "bpe, byte or char (default bpe)", 0, 0, types, false},
+    {0, "pattern", "NAME", CLI_CHOICE, &pattern, "gpt2 or gpt4: which pieces merges stay in (default gpt4)", 0, 0, patterns, false},
+    {0, "special", "NAME", CLI_LIST, &specials, "a special token, repeatable (default <|endoftext|>)", 0, 0, 0, false},
+    {0, "no-special", NULL, CLI_FLAG, &no_special, "no special tokens", 0, 0, 0, false},
+    {0, "begin", "NAME", CLI_TEXT, &begin, "special token before each document, or none (default <|endoftext|>)", 0, 0, 0, false},
+    {0, "end", "NAME", CLI_TEXT, &end, "special token after each document, or none (default <|endoftext|>)", 0, 0, 0, false},
+    {0, "no-bytes", NULL, CLI_FLAG, &no_bytes, "char only: no tokens for other characters, which ttok then refuses", 0, 0, 0, false},
+    DOC_OPTIONS(&docs),
+    CLI_OUTPUT(&output),
+    CLI_THREADS(&threads, "all cores"),
+    CLI_QUIET(&quiet),
+};
+
+static const struct cli_tool tool = {"tvocab", "[text ...]", "Learn a vocabulary from text.", opts,
+    sizeof opts / sizeof *opts,
+    "tvocab -n 2048 stories.txt -o vocab.ten\n"
+    "tvocab --type char --no-special stories.txt -o chars.ten"};
+
+/* Counts all documents: each thread has counts of its own, joined at the end. */
+static void
+count_documents(struct doc_batch *b, struct counts *all)
+{
+	struct err e;
+	size_t n = (size_t)omp_get_max_threads();
+	struct counts *own = mem_zalloc(n, sizeof *own, "counts", &e);
+	if (!own)
+		cli_fail(&e);
+	while (doc_batch_next(b)) {
+		bool failed = false;
+#pragma omp parallel for schedule(dynamic, 16)
+		for (size_t i = 0; i < b->n; i++) {
+			struct err mine;
+			size_t length;
+			const char *text = doc_text(b, i, &length);
+			struct counts *c = &own[omp_get_thread_num()];
+			int rc = type == VOCAB_CHAR ? counts_add_chars(c, text, length, &mine)
+			    : counts_add_text(c, (enum pretoken)pattern, text, length, &mine);
+#pragma omp critical
+			if (rc) {
+				failed = true;
+				e = mine;
+			}
+		}
+		if (failed)
+			cli_fail(&e);
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (counts_join(all, &own[i], &e))
+			cli_fail(&e);
+		counts_free(&own[i]);
+	}
+	free(own);
+}
+
+static int
+add_specials(struct vocab *v, struct err *e)
+{
+	struct token t = {.left = -1, .right = -1, .rank = -1, .special = true};
+	for (size_t i = 0; i < specials.n; i++)
+		if (vocab_add(v, &t, specials.items[i], strlen(specials.items[i]), e))
+			return -1;
+	return 0;
+}
+
+static int
+learn(struct vocab *v, struct counts *c, struct err *e)
+{
+	vocab_init(v, (enum vocab_type)type, (enum pretoken)pattern);
+	switch (v->type) {
+	case VOCAB_BPE:
+		return learn_bpe(v, c, size - specials.n, e);
+	case VOCAB_CHAR:
+		return learn_chars(v, c, e) || (!no_bytes && learn_bytes(v, e)) ? -1 : 0;
+	default:
+		return learn_bytes(v, e);
+	}
+}
+
+static const char *
+chosen(const char *name)
+{
+	if (name && strcmp(name, "none") == 0)
+		return NULL;
+	return name ? name : specials.n ? specials.items[0] : NULL;
+}
+
+static void
+check_options(void)
+{
+	static const char *standard[] = {"<|endoftext|>"};
+	if (no_special && specials.n)
+		cli_die(ERR_USAGE, "--no-special and --special contradict each other");
+	if (!no_special && !specials.n)
+		specials = (struct cli_list){standard, 1};
+	if (no_bytes && type != VOCAB_CHAR)
+		cli_die(ERR_USAGE, "--no-bytes is for --type char");
+	if (type == VOCAB_BPE && size < 256 + specials.n)
+		cli_die(ERR_USAGE, "a vocabulary of %" PRIu64 " cannot hold the 256 bytes and %zu special tokens",
+		    size, specials.n);
+}
+
+int
+main(int argc, char **argv)
+{
+	size_t n;
+	struct err e;
+	struct doc_batch b;
+	struct counts c = {0};
+	struct vocab v;
+	struct ten_head h = {0};
+	struct cli_out out;
+	char **operands = cli_parse(&tool, argc, argv, &n);
+	check_options();
+	if (threads)
+		omp_set_num_threads((int)threads);
+	doc_batch_open(&b, &docs, operands);
+	if (type != VOCAB_BYTE)
+		count_documents(&b, &c);
+	size_t words = c.n;
+	if (learn(&v, &c, &e) || add_specials(&v, &e) || vocab_finish(&v, chosen(begin), chosen(end), &e) ||
+	    vocab_head(&h, &v, &e))
+		cli_fail(&e);
+	cli_open_out(&out, output, &h, NULL, 0, NULL, NULL);
+	if (vocab_write(out.w, &v, &e))
+		cli_fail(&e);
+	cli_close_out(&out);
+	if (type == VOCAB_BPE && v.n < size && !quiet)
+		cli_warn("no pair occurs twice any more: %zu tokens instead of %" PRIu64, v.n, size);
+	cli_account(quiet, "documents=%" PRIu64 " bytes=%" PRIu64 " distinct=%zu tokens=%zu", b.total_docs,
+	    b.total_bytes, words, v.n);
+	ten_head_free(&h);
+	vocab_free(&v);
+	counts_free(&c);
+	doc_batch_close(&b);
+	return 0;
+}
