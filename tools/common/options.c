@@ -44,7 +44,7 @@ print_help(const struct cli_tool *t)
 		const struct cli_opt *o = &t->opts[i];
 		print_option(o->brief, o->name, o->metavar, o->type == CLI_LEVEL, o->help, o->choices);
 	}
-	print_option(0, "help", NULL, false, "print this and exit", NULL);
+	print_option(0, "help", NULL, false, "print the options and exit", NULL);
 	print_option(0, "version", NULL, false, "print the version and exit", NULL);
 	printf("\nexamples:\n");
 	for (const char *p = t->examples; *p;) {
