@@ -280,12 +280,6 @@ cli_canonical(size_t *n, struct err *e)
 				goto nomem;
 		}
 	}
-	for (size_t i = 0; i < cli_state.noperands; i++) {
-		if (mem_grow(&out, &cap, *n + 1, sizeof *out, "provenance", e))
-			goto fail;
-		if (!(out[(*n)++] = strdup(base_name(cli_state.operands[i]))))
-			goto nomem;
-	}
 	if (mem_grow(&out, &cap, *n + 1, sizeof *out, "provenance", e))
 		goto fail;
 	out[*n] = NULL;
