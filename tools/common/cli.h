@@ -123,6 +123,10 @@ void cli_close_out(struct cli_out *o);
  * only, since their bytes are not known before the HEAD is written. */
 void cli_note_input(int fd, const char *name);
 
+/* For a tool that writes several outputs with different records: the provenance added from now on
+ * is that of the part called `name` (borrowed). */
+void cli_note_part(const char *name);
+
 /* For outputs that are not record streams (text, CSV): flushes and checks stdout; exits 1. */
 void cli_close_stdout(void);
 

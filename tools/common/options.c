@@ -280,8 +280,12 @@ cli_canonical(size_t *n, struct err *e)
 				goto nomem;
 		}
 	}
-	if (mem_grow(&out, &cap, *n + 1, sizeof *out, "provenance", e))
+	if (mem_grow(&out, &cap, *n + 2, sizeof *out, "provenance", e))
 		goto fail;
+	if (cli_state.part && asprintf(&out[(*n)++], "part=%s", cli_state.part) < 0) {
+		--*n;
+		goto nomem;
+	}
 	out[*n] = NULL;
 	return out;
 nomem:

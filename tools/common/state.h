@@ -9,6 +9,7 @@ struct cli_state {
 	bool *given;                 /* for each option: it was on the command line */
 	char **operands;
 	size_t noperands;
+	const char *part;            /* which of several outputs provenance is for, or NULL */
 	struct ten_input *noted;     /* foreign inputs for provenance */
 	size_t nnoted, noted_cap;
 	struct cli_out *outs;        /* open outputs */
@@ -30,7 +31,7 @@ int cli_parse_u64(const char *s, uint64_t *out, const char **why);
 int cli_parse_real(const char *s, double *out, const char **why);
 
 /* The arguments that decide the result, canonical: "--name=value" in the table's order for each
- * option given, then the operands. Owned strings in an owned, NULL-terminated array. */
+ * option given, then the part. Owned strings in an owned, NULL-terminated array. */
 char **cli_canonical(size_t *n, struct err *e);
 
 #endif

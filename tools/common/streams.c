@@ -112,6 +112,12 @@ cli_note_input(int fd, const char *name)
 	s->noted[s->nnoted++] = in;
 }
 
+void
+cli_note_part(const char *name)
+{
+	cli_state.part = name;
+}
+
 /* The last nodes of the inputs, each once. */
 static size_t
 parents_of(uint8_t (*parents)[16], const struct ten_head *const *inputs, size_t n)

@@ -1,0 +1,263 @@
+#include "data/runs.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+enum { RUN_BUFFER = 1 << 16, FEWEST_RUNS = 2 };
+
+void
+sorter_open(struct sorter *s, size_t limit)
+{
+	*s = (struct sorter){.limit = limit};
+}
+
+static void
+close_run(struct run *r)
+{
+	if (r->f)
+		fclose(r->f);
+	free(r->buffer);
+	free(r->bytes);
+	memset(r, 0, sizeof *r);
+}
+
+void
+sorter_close(struct sorter *s)
+{
+	for (size_t i = 0; i < s->nruns; i++)
+		close_run(&s->runs[i]);
+	free(s->runs);
+	free(s->entries);
+	free(s->bytes);
+	free(s->heap);
+	memset(s, 0, sizeof *s);
+}
+
+static int
+before(const struct run_item *a, const struct run_item *b)
+{
+	return a->key != b->key ? a->key < b->key : a->number < b->number;
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	const struct entry *x = a, *y = b;
+	return before(&x->item, &y->item) ? -1 : 1;
+}
+
+/* ---- runs ---- */
+
+static int
+open_run(struct run *r, struct err *e)
+{
+	const char *dir = getenv("TMPDIR");
+	char path[4096];
+	memset(r, 0, sizeof *r);
+	snprintf(path, sizeof path, "%s/tenon-XXXXXX", dir && *dir ? dir : "/tmp");
+	int fd = mkostemp(path, O_CLOEXEC);
+	if (fd < 0)
+		return err_errno(e, "cannot create a temporary file %s", path);
+	unlink(path);
+	r->f = fdopen(fd, "w+");
+	r->buffer = mem_zalloc(RUN_BUFFER, 1, "a run", e);
+	if (!r->f || !r->buffer)
+		return r->f ? -1 : err_errno(e, "temporary file");
+	setvbuf(r->f, r->buffer, _IOFBF, RUN_BUFFER);
+	return 0;
+}
+
+static int
+put(struct run *r, const struct run_item *it, const void *bytes, struct err *e)
+{
+	if (fwrite(it, sizeof *it, 1, r->f) != 1 || (it->size && fwrite(bytes, it->size, 1, r->f) != 1))
+		return err_errno(e, "temporary file");
+	return 0;
+}
+
+static int
+rewind_run(struct run *r, struct err *e)
+{
+	return fflush(r->f) || fseek(r->f, 0, SEEK_SET) ? err_errno(e, "temporary file") : 0;
+}
+
+/* The next item of a run into r->item and r->bytes: 1, 0 at its end, -1. */
+static int
+get(struct run *r, struct err *e)
+{
+	size_t got = fread(&r->item, 1, sizeof r->item, r->f);
+	if (got == 0 && !ferror(r->f))
+		return 0;
+	if (got != sizeof r->item || mem_grow(&r->bytes, &r->cap, r->item.size, 1, "a record", e))
+		return ferror(r->f) || got != sizeof r->item ? err_errno(e, "temporary file") : -1;
+	if (r->item.size && fread(r->bytes, r->item.size, 1, r->f) != 1)
+		return err_errno(e, "temporary file");
+	return 1;
+}
+
+static int
+spill(struct sorter *s, struct err *e)
+{
+	if (mem_grow(&s->runs, &s->cap_runs, s->nruns + 1, sizeof *s->runs, "runs", e))
+		return -1;
+	struct run *r = &s->runs[s->nruns];
+	int rc = open_run(r, e);
+	s->nruns++;
+	if (s->n)
+		qsort(s->entries, s->n, sizeof *s->entries, compare);
+	for (size_t i = 0; i < s->n && rc == 0; i++)
+		rc = put(r, &s->entries[i].item, s->bytes + s->entries[i].at, e);
+	s->n = s->nbytes = 0;
+	return rc ? rc : rewind_run(r, e);
+}
+
+/* Room for `need` bytes of records; doubling stops at the limit. */
+static int
+grow_bytes(struct sorter *s, size_t need, struct err *e)
+{
+	if (need <= s->cap_bytes)
+		return 0;
+	size_t cap = 2 * need < s->limit ? 2 * need : need < s->limit ? s->limit : need;
+	char *p = realloc(s->bytes, cap);
+	if (!p)
+		return err_nomem(e, cap, "records");
+	s->bytes = p;
+	s->cap_bytes = cap;
+	return 0;
+}
+
+int
+sorter_add(struct sorter *s, uint64_t key, const void *bytes, size_t size, struct err *e)
+{
+	size_t need = (s->n + 1) * sizeof *s->entries + s->nbytes + size;
+	if (s->n && need > s->limit && spill(s, e))
+		return -1;
+	if (mem_grow(&s->entries, &s->cap_entries, s->n + 1, sizeof *s->entries, "records", e) ||
+	    grow_bytes(s, s->nbytes + size, e))
+		return -1;
+	if (size)
+		memcpy(s->bytes + s->nbytes, bytes, size);
+	s->entries[s->n++] = (struct entry){{key, s->count++, size}, s->nbytes};
+	s->nbytes += size;
+	return 0;
+}
+
+/* ---- merging ---- */
+
+static void
+sift(struct sorter *s, size_t i)
+{
+	size_t moving = s->heap[i];
+	for (size_t child; (child = 2 * i + 1) < s->nheap; i = child) {
+		if (child + 1 < s->nheap &&
+		    before(&s->runs[s->heap[child + 1]].item, &s->runs[s->heap[child]].item))
+			child++;
+		if (!before(&s->runs[s->heap[child]].item, &s->runs[moving].item))
+			break;
+		s->heap[i] = s->heap[child];
+	}
+	s->heap[i] = moving;
+}
+
+/* Makes a heap of the first n runs. */
+static int
+start_merge(struct sorter *s, size_t n, struct err *e)
+{
+	free(s->heap);
+	s->nheap = 0;
+	s->heap = mem_zalloc(n, sizeof *s->heap, "runs", e);
+	if (!s->heap)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		int got = get(&s->runs[i], e);
+		if (got < 0)
+			return -1;
+		if (got)
+			s->heap[s->nheap++] = i;
+	}
+	for (size_t i = s->nheap / 2; i-- > 0;)
+		sift(s, i);
+	return 0;
+}
+
+/* Moves on past the smallest item. */
+static int
+advance(struct sorter *s, struct err *e)
+{
+	int got = get(&s->runs[s->heap[0]], e);
+	if (got < 0)
+		return -1;
+	if (!got)
+		s->heap[0] = s->heap[--s->nheap];
+	if (s->nheap)
+		sift(s, 0);
+	return 0;
+}
+
+/* Merges the first n runs into one at the end. */
+static int
+merge_first(struct sorter *s, size_t n, struct err *e)
+{
+	struct run to;
+	if (start_merge(s, n, e) || open_run(&to, e))
+		return -1;
+	int rc = 0;
+	while (s->nheap && rc == 0) {
+		const struct run *r = &s->runs[s->heap[0]];
+		rc = put(&to, &r->item, r->bytes, e) || advance(s, e) ? -1 : 0;
+	}
+	for (size_t i = 0; i < n; i++)
+		close_run(&s->runs[i]);
+	memmove(s->runs, s->runs + n, (s->nruns - n) * sizeof *s->runs);
+	s->nruns -= n;
+	s->runs[s->nruns++] = to;
+	return rc ? rc : rewind_run(&to, e);
+}
+
+int
+sorter_finish(struct sorter *s, struct err *e)
+{
+	if (s->nruns == 0) { /* all in memory */
+		if (s->n)
+			qsort(s->entries, s->n, sizeof *s->entries, compare);
+		return 0;
+	}
+	if (s->n && spill(s, e))
+		return -1;
+	free(s->entries);
+	free(s->bytes);
+	s->entries = NULL;
+	s->bytes = NULL;
+	s->cap_entries = s->cap_bytes = 0;
+	size_t most = s->limit / (2 * RUN_BUFFER);
+	most = most < FEWEST_RUNS ? FEWEST_RUNS : most;
+	while (s->nruns > most)
+		if (merge_first(s, s->nruns - most + 1 < most ? s->nruns - most + 1 : most, e))
+			return -1;
+	return start_merge(s, s->nruns, e);
+}
+
+int
+sorter_next(struct sorter *s, const void **bytes, size_t *size, struct err *e)
+{
+	if (s->nruns == 0) {
+		if (s->next == s->n)
+			return 0;
+		*bytes = s->bytes + s->entries[s->next].at;
+		*size = s->entries[s->next++].item.size;
+		return 1;
+	}
+	/* the run whose item was given last moves on only now: the bytes are its own */
+	if (s->next && s->nheap && advance(s, e))
+		return -1;
+	s->next = 1;
+	if (!s->nheap)
+		return 0;
+	*bytes = s->runs[s->heap[0]].bytes;
+	*size = s->runs[s->heap[0]].item.size;
+	return 1;
+}

@@ -1,0 +1,172 @@
+/* tpack - pack documents of tokens into training rows */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "common/cli.h"
+#include "data/pack.h"
+
+static uint64_t length = 256;
+static bool wrap, quiet;
+static const char *output;
+static int zstd;
+
+static const struct cli_opt opts[] = {
+    {'l', "length", "N", CLI_U64, &length, "most inputs of a row (default 256)", 1, 1 << 22, 0, false},
+    {0, "wrap", NULL, CLI_FLAG, &wrap, "rows cut from all documents in a sequence; attention crosses borders", 0, 0, 0, false},
+    CLI_OUTPUT(&output),
+    CLI_ZSTD(&zstd),
+    CLI_QUIET(&quiet),
+};
+
+static const struct cli_tool tool = {"tpack", "[tokens]",
+    "Pack documents of tokens into training rows.", opts, sizeof opts / sizeof *opts,
+    "tpack -l 256 tokens.ten -o rows.ten\n"
+    "ttok -m vocab.ten stories.txt | tpack -l 64 --wrap | tshuf -o train.ten"};
+
+struct packing {
+	struct packer packer;
+	struct cli_out out;
+	uint64_t vocab;               /* ids are below it; 0 = not known */
+	int32_t *stream;              /* --wrap: tokens that wait for a row */
+	size_t n, cap;
+	uint64_t documents, tokens_in, short_documents, short_tokens, pairs;
+};
+
+static int
+write_row(void *ctx, const struct pack_row *r, struct err *e)
+{
+	struct packing *p = ctx;
+	struct ten_value v[4] = {ten_vector(r->ids, r->n), ten_vector(r->targets, r->n),
+	    ten_vector(r->positions, r->n), ten_vector(r->documents, r->n)};
+	p->pairs += r->n;
+	return ten_write(p->out.w, v, e);
+}
+
+static void
+open_rows(struct packing *p, const struct ten_head *in)
+{
+	static const char *const names[] = {"ids", "targets", "positions", "documents"};
+	struct err e;
+	struct ten_head h = {0};
+	struct ten_writer_opts o = {.zstd_level = zstd, .byte_split = zstd > 0};
+	uint64_t ragged = TEN_RAGGED;
+	char text[24];
+	snprintf(h.kind, sizeof h.kind, "rows");
+	snprintf(text, sizeof text, "%" PRIu64, length);
+	for (int i = 0; i < 4; i++)
+		if (ten_head_add(&h, names[i], TEN_INT, 32, 1, &ragged, &e))
+			cli_fail(&e);
+	for (size_t i = 0; i < in->nkvs; i++)
+		if (ten_head_set_kv(&h, in->kvs[i].key, in->kvs[i].value, in->kvs[i].size, &e))
+			cli_fail(&e);
+	if (ten_head_set_text(&h, "length", text, &e))
+		cli_fail(&e);
+	cli_open_out(&p->out, output, &h, &in, 1, NULL, &o);
+	ten_head_free(&h);
+}
+
+static void
+check_ids(const struct packing *p, const struct ten_reader *r, const int32_t *ids, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (ids[i] < 0 || (p->vocab && (uint64_t)ids[i] >= p->vocab))
+			cli_die(ERR_DATA, "%s: record %" PRIu64 ": id %d, the vocabulary has %" PRIu64,
+			    ten_reader_name(r), ten_reader_record(r) - 1, ids[i], p->vocab);
+}
+
+/* The next document of the one long sequence: whole rows leave, the rest waits. */
+static int
+add_to_stream(struct packing *p, const int32_t *ids, size_t n, struct err *e)
+{
+	if (mem_grow(&p->stream, &p->cap, p->n + n, sizeof *ids, "tokens", e))
+		return -1;
+	if (n)
+		memcpy(p->stream + p->n, ids, n * sizeof *ids);
+	p->n += n;
+	size_t at = 0;
+	for (; p->n - at > length; at += length)
+		if (pack_row(&p->packer, p->stream + at, length + 1, e))
+			return -1;
+	memmove(p->stream, p->stream + at, (p->n - at) * sizeof *ids);
+	p->n -= at;
+	return 0;
+}
+
+static int
+add_document(struct packing *p, const int32_t *ids, size_t n, struct err *e)
+{
+	p->documents++;
+	p->tokens_in += n;
+	if (wrap)
+		return add_to_stream(p, ids, n, e);
+	if (n < 2) {
+		p->short_documents++;
+		p->short_tokens += n;
+		return 0;
+	}
+	return pack_document(&p->packer, ids, n, e);
+}
+
+static uint64_t
+vocabulary_size(const struct ten_head *h)
+{
+	const struct ten_kv *kv = ten_head_kv(h, "vocab_size");
+	return kv ? strtoull(kv->value, NULL, 10) : 0;
+}
+
+static void
+pack_stream(struct packing *p, struct ten_reader *r)
+{
+	struct err e;
+	const struct ten_head *h = ten_reader_head(r);
+	int at = ten_head_need(h, ten_reader_name(r), "ids", TEN_INT, 32, 1, &e), got;
+	struct ten_value *values = at < 0 ? NULL : mem_zalloc(h->nfields, sizeof *values, "fields", &e);
+	if (!values)
+		cli_fail(&e);
+	p->vocab = vocabulary_size(h);
+	open_rows(p, h);
+	while ((got = ten_read(r, values, &e)) > 0) {
+		check_ids(p, r, values[at].data, values[at].count);
+		if (add_document(p, values[at].data, values[at].count, &e))
+			cli_fail(&e);
+	}
+	if (got < 0)
+		cli_fail(&e);
+	free(values);
+}
+
+/* Each document that is packed has one more token than inputs: its last one is a target only. */
+static void
+account(const struct packing *p)
+{
+	uint64_t rows = p->packer.rows, placed = p->tokens_in - p->short_tokens - (wrap && p->n == 1);
+	cli_account(quiet, "documents=%" PRIu64 " tokens_in=%" PRIu64 " tokens_placed=%" PRIu64
+	    " tokens_dropped=%" PRIu64 " short_documents_dropped=%" PRIu64 " inputs=%" PRIu64 " rows=%" PRIu64
+	    " fill=%.4f", p->documents, p->tokens_in, placed, p->tokens_in - placed, p->short_documents,
+	    p->pairs, rows, rows ? (double)p->pairs / ((double)rows * (double)length) : 0.0);
+}
+
+int
+main(int argc, char **argv)
+{
+	size_t n;
+	struct err e;
+	struct packing p = {0};
+	char **operands = cli_parse(&tool, argc, argv, &n);
+	pack_open(&p.packer, length, write_row, &p);
+	if (n > 1)
+		cli_die(ERR_USAGE, "one stream, not %zu; join files with tcat", n);
+	struct ten_reader *r = cli_reader(n ? operands[0] : NULL);
+	pack_stream(&p, r);
+	if ((p.n > 1 && pack_row(&p.packer, p.stream, p.n, &e)) || pack_finish(&p.packer, &e))
+		cli_fail(&e);
+	cli_close_out(&p.out);
+	account(&p);
+	ten_reader_free(r);
+	free(p.stream);
+	pack_close(&p.packer);
+	return 0;
+}
