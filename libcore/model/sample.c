@@ -1,5 +1,6 @@
 #include "model/sample.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -8,10 +9,25 @@
 
 enum { BLOCK = 256 };
 
-struct candidate {
-	real p;
-	int32_t id;
-};
+/* A token with its weight as one number, larger for the more probable and, of equals, for the lower
+ * id: the bits of a positive float are in the order of the floats. */
+static uint64_t
+key_make(real p, size_t id)
+{
+	float f = (float)p;
+	uint32_t bits;
+	memcpy(&bits, &f, sizeof bits);
+	return (uint64_t)bits << 32 | (UINT32_MAX - (uint32_t)id);
+}
+
+static float
+key_weight(uint64_t key)
+{
+	uint32_t bits = (uint32_t)(key >> 32);
+	float f;
+	memcpy(&f, &bits, sizeof f);
+	return f;
+}
 
 static size_t
 round64(size_t bytes)
@@ -22,105 +38,103 @@ round64(size_t bytes)
 size_t
 sample_scratch(size_t vocab)
 {
-	return round64(vocab * sizeof(real)) + round64(vocab * sizeof(struct candidate));
-}
-
-static bool
-before(const struct candidate *a, const struct candidate *b)
-{
-	return a->p > b->p || (a->p == b->p && a->id < b->id);
+	return round64(vocab * sizeof(real)) + round64(vocab * sizeof(uint64_t));
 }
 
 static void
-swap(struct candidate *a, struct candidate *b)
+swap(uint64_t *a, uint64_t *b)
 {
-	struct candidate c = *a;
+	uint64_t c = *a;
 	*a = *b;
 	*b = c;
 }
 
 /* The median of the first, middle and last of n > 0 goes to the end. */
 static void
-pivot_to_end(struct candidate *c, size_t n)
+pivot_to_end(uint64_t *c, size_t n)
 {
-	struct candidate *a = &c[0], *m = &c[n / 2], *z = &c[n - 1];
-	if (before(m, a))
+	uint64_t *a = &c[0], *m = &c[n / 2], *z = &c[n - 1];
+	if (*m > *a)
 		swap(m, a);
-	if (before(m, z))
-		swap(m, z); /* now z is not after m: the median is the later of a and z */
-	if (before(z, a))
+	if (*m > *z)
+		swap(m, z); /* now m is the least */
+	if (*z > *a)
 		swap(z, a);
 }
 
-static double
-weight(const struct candidate *c, bool count)
+/* Moves the keys above the last one to the front and that one behind them; returns its place and
+ * sets *part to the weight of those before it (their number when `count`). */
+static size_t
+partition(uint64_t *c, size_t n, bool count, double *part)
 {
-	return count ? 1 : (double)c->p;
+	uint64_t pivot = c[n - 1];
+	double sum = 0;
+	size_t i = 0;
+	for (size_t j = 0; j + 1 < n; j++) { /* without branches: half of them would be mispredicted */
+		uint64_t key = c[j];
+		bool above = key > pivot;
+		c[j] = c[i];
+		c[i] = key;
+		sum += (double)key_weight(above ? key : 0);
+		i += above;
+	}
+	swap(&c[i], &c[n - 1]);
+	*part = count ? (double)i : sum;
+	return i;
 }
 
-/* Moves to the front the fewest candidates, the most probable first, whose weights (1 each, or
- * their p) sum to at least `target`; returns how many. Quickselect (Hoare 1961) by weight instead
- * of rank: expected linear time. */
+/* Moves to the front the fewest keys, the largest first, whose weights (1 each when `count`) sum to
+ * at least `target`; returns how many. Quickselect (Hoare 1961) by weight instead of rank: expected
+ * linear time. */
 static size_t
-select_prefix(struct candidate *c, size_t n, double target, bool count)
+select_prefix(uint64_t *c, size_t n, double target, bool count)
 {
 	size_t lo = 0, hi = n;
-	double sum = 0; /* of c[0, lo), below target */
-	while (lo < hi) {
+	double sum = 0, part; /* sum: of c[0, lo), below target */
+	while (lo < hi && sum < target) {
 		pivot_to_end(c + lo, hi - lo);
-		size_t i = lo;
-		double part = 0;
-		for (size_t j = lo; j + 1 < hi; j++)
-			if (before(&c[j], &c[hi - 1])) {
-				part += weight(&c[j], count);
-				swap(&c[i++], &c[j]);
-			}
-		swap(&c[i], &c[hi - 1]);
-		if (i > lo && sum + part >= target) {
-			hi = i;
+		size_t at = lo + partition(c + lo, hi - lo, count, &part);
+		if (at > lo && sum + part >= target) {
+			hi = at;
 			continue;
 		}
-		sum += part + weight(&c[i], count);
-		lo = i + 1;
-		if (sum >= target)
-			break;
+		sum += part + (count ? 1 : (double)key_weight(c[at]));
+		lo = at + 1;
 	}
 	return lo;
 }
 
-/* The least probable token that top-k and top-p leave. */
-static struct candidate
-find_cut(const struct sample_opts *o, const real *p, size_t vocab, struct candidate *c)
+/* The key of the least probable token that top-k and top-p leave. */
+static uint64_t
+find_cut(const struct sample_opts *o, const real *p, size_t vocab, uint64_t *c)
 {
 	size_t n = vocab;
 	for (size_t j = 0; j < vocab; j++)
-		c[j] = (struct candidate){p[j], (int32_t)j};
+		c[j] = key_make(p[j], j);
 	if (o->top_k && o->top_k < n)
 		n = select_prefix(c, n, (double)o->top_k, true);
 	if (o->top_p < 1) {
 		double total = 0;
 		for (size_t j = 0; j < n; j++)
-			total += (double)c[j].p;
-		n = select_prefix(c, n, o->top_p * total, false);
+			total += (double)key_weight(c[j]);
+		n = select_prefix(c, n, fmax(o->top_p * total, DBL_TRUE_MIN), false);
 	}
-	struct candidate last = c[0];
+	uint64_t last = c[0];
 	for (size_t j = 1; j < n; j++)
-		if (before(&last, &c[j]))
-			last = c[j];
+		last = c[j] < last ? c[j] : last;
 	return last;
 }
 
 /* Zeroes what the filters take away. p: weights, the largest of which is 1. */
 static void
-filter(const struct sample_opts *o, real *p, size_t vocab, struct candidate *scratch)
+filter(const struct sample_opts *o, real *p, size_t vocab, uint64_t *scratch)
 {
-	struct candidate cut = {0, (int32_t)vocab};
+	uint64_t cut = 0;
 	if ((o->top_k && o->top_k < vocab) || o->top_p < 1)
 		cut = find_cut(o, p, vocab, scratch);
 	real least = (real)(o->min_p < 1 ? o->min_p : 1);
 	for (size_t j = 0; j < vocab; j++)
-		if (p[j] < least || p[j] < cut.p || (p[j] == cut.p && (int32_t)j > cut.id))
-			p[j] = 0;
+		p[j] = p[j] < least || key_make(p[j], j) < cut ? 0 : p[j];
 }
 
 KERNEL static double

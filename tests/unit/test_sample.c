@@ -137,6 +137,8 @@ test_edges(void **state)
 	/* probabilities 1/2, 1/4, 1/8, 1/8 (exactly, up to the rounding of log 2) */
 	const real z[] = {(real)(-3 * M_LN2), (real)-M_LN2, (real)(-2 * M_LN2), (real)(-3 * M_LN2)};
 	struct sample_opts o = plain;
+	o.top_p = 0;    /* one stays */
+	assert_int_equal(sample(&o, z, 4, 0.9999), 1);
 	o.top_p = 0.49; /* less than the first has */
 	assert_int_equal(sample(&o, z, 4, 0), 1);
 	assert_int_equal(sample(&o, z, 4, 0.9999), 1);
