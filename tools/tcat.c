@@ -156,15 +156,17 @@ open_outputs(struct job *j)
 		cli_fail(&e);
 	for (size_t i = 0; i < j->n; i++)
 		heads[i] = &j->inputs[i].head;
-	if (project_head(&head, &j->project, heads, j->n, &e))
-		cli_fail(&e);
-	cli_add_provenance(&head, heads, j->n, NULL);
 	for (size_t i = 0; i < j->nouts; i++) {
-		char *name = shards ? shard_name(i) : NULL;
-		cli_open_raw(&j->outs[i], shards ? name : output, &head, &w);
+		char *name = shards ? shard_name(i) : NULL, part[48];
+		snprintf(part, sizeof part, "%zu-of-%" PRIu64, i, shards);
+		cli_note_part(shards ? part : NULL);
+		if (project_head(&head, &j->project, heads, j->n, &e))
+			cli_fail(&e);
+		cli_open_out(&j->outs[i], shards ? name : output, &head, heads, j->n, NULL, &w);
+		ten_head_free(&head);
+		memset(&head, 0, sizeof head);
 		free(name);
 	}
-	ten_head_free(&head);
 	free(heads);
 }
 

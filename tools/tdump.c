@@ -9,16 +9,21 @@
 #include "common/cli.h"
 #include "common/show.h"
 #include "common/summary.h"
+#include "common/vocabio.h"
 
 static bool jsonl, csv, schema, provenance, stats, hist;
 static uint64_t limit = UINT64_MAX, width = 240;
 static struct cli_list field_names;
+static const char *vocab_path;
+static struct vocab_file vocab;
 
 static const struct cli_opt opts[] = {
     {'n', "records", "N", CLI_U64, &limit, "only the first N records", 0, 0, 0, false},
     {'f', "field", "NAME", CLI_LIST, &field_names, "only this field; may be repeated", 0, 0, 0, false},
     {'w', "width", "N", CLI_U64, &width, "about N characters of a value, 0 for all (default 240)", 0, 0,
         0, false},
+    {'m', "model", "FILE", CLI_TEXT, &vocab_path, "vocabulary or model that shows ids as text", 0,
+        0, 0, false},
     {0, "jsonl", NULL, CLI_FLAG, &jsonl, "a line of JSON for each record", 0, 0, 0, false},
     {0, "csv", NULL, CLI_FLAG, &csv, "comma-separated values, names in the first line", 0, 0, 0, false},
     {0, "schema", NULL, CLI_FLAG, &schema, "only kind, fields and key-values", 0, 0, 0, false},
@@ -32,6 +37,7 @@ static const struct cli_tool tool = {"tdump", "[file ...]",
     "Shows record streams: schema, provenance and records as text, JSON or CSV.", opts,
     sizeof opts / sizeof opts[0],
     "tdump -n 3 train.ten\n"
+    "tdump -m vocab.ten tokens.ten\n"
     "tdump --csv -f step -f loss run.ten\n"
     "tdump --stats gpt.ten"};
 
@@ -94,9 +100,37 @@ value_of(const struct view *v, size_t i)
 	return &v->values[v->index[i]];
 }
 
+/* Data of another tokenizer would come out as nonsense. */
+static void
+check_tokenizer(const struct view *v)
+{
+	const struct ten_kv *kv = ten_head_kv(v->h, "tokenizer");
+	if (vocab_path && kv && strcmp(kv->value, vocab.id))
+		cli_die(ERR_DATA, "%s: has tokenizer %s, %s has %s", ten_reader_name(v->r),
+		    (const char *)kv->value, vocab_path, vocab.id);
+}
+
+static void
+print_decoded(const struct view *v, const struct ten_value *ids)
+{
+	struct err e;
+	struct ten_membuf text = {0};
+	const int32_t *id = ids->data;
+	for (uint64_t i = 0; i < ids->count && (!width || text.size < 4 * width); i++)
+		if (vocab_decode(&vocab.vocab, id[i], true, &text, &e)) {
+			err_prefix(&e, "%s: record %" PRIu64, ten_reader_name(v->r), ten_reader_record(v->r) - 1);
+			cli_fail(&e);
+		}
+	fputs("  ids as text: \"", stdout);
+	bool cut = show_text(stdout, text.data, text.size, width);
+	fputs(cut ? "\" ...\n" : "\"\n", stdout);
+	free(text.data);
+}
+
 static void
 print_records(struct view *v)
 {
+	check_tokenizer(v);
 	while (next_record(v)) {
 		printf("record %" PRIu64 ":\n", ten_reader_record(v->r) - 1);
 		for (size_t i = 0; i < v->n; i++) {
@@ -105,6 +139,9 @@ print_records(struct view *v)
 			fputs(": ", stdout);
 			show_value(stdout, v->fields[i], value_of(v, i), width);
 			putchar('\n');
+			const struct ten_field *f = v->fields[i];
+			if (vocab_path && strcmp(f->name, "ids") == 0 && f->cls == TEN_INT && f->bits == 32 && f->rank == 1)
+				print_decoded(v, value_of(v, i));
 		}
 	}
 }
@@ -203,6 +240,9 @@ main(int argc, char **argv)
 	if (jsonl + csv + (schema || provenance) + (stats || hist) > 1)
 		cli_die(ERR_USAGE, "choose one of --jsonl, --csv, --schema and --provenance, "
 		    "--stats and --hist (tdump --help)");
+	struct err e;
+	if (vocab_path && vocab_file_load(&vocab, vocab_path, &e))
+		cli_fail(&e);
 	for (size_t i = 0; i < (n ? n : 1); i++)
 		dump(n ? operands[i] : NULL, n > 1);
 	cli_close_stdout();

@@ -37,15 +37,15 @@ struct cli_opt {
 	const char *metavar;  /* for --help; NULL for flags */
 	enum cli_type type;
 	void *dst;            /* holds the default before cli_parse */
-	const char *help;     /* one line; may end in the default */
+	const char *help;     /* one line; names the choices; may end in the default */
 	double min, max;      /* CLI_U64 and CLI_REAL: range, both 0 = any */
 	const char *const *choices;
 	bool silent;          /* does not decide the result: kept out of provenance */
 };
 
 /* Provenance gets "--name=value" for each option given that is not silent, in the table's order,
- * and the operands; of operands and of options whose metavar is FILE, MODEL, VOCAB, FOLDER or
- * PREFIX the last part of the path only. */
+ * no operands (the streams' own provenance and the noted inputs say more); of options whose metavar
+ * is FILE, MODEL, VOCAB, FOLDER or PREFIX the last part of the path only. */
 
 /* Rows that are spelled the same in every tool. */
 #define CLI_OUTPUT(dst) \

@@ -14,8 +14,7 @@ struct cli_state cli_state;
 enum { OPT_HELP = 0x10000, OPT_VERSION, OPT_FIRST };
 
 static void
-print_option(int brief, const char *name, const char *metavar, bool optional, const char *help,
-    const char *const *choices)
+print_option(int brief, const char *name, const char *metavar, bool optional, const char *help)
 {
 	char left[128];
 	char letter[8] = "    ";
@@ -27,12 +26,9 @@ print_option(int brief, const char *name, const char *metavar, bool optional, co
 		snprintf(left, sizeof left, "%s--%s%s%s", letter, name, metavar ? " " : "",
 		    metavar ? metavar : "");
 	if (strlen(left) > 25)
-		printf("  %s\n  %25s  %s", left, "", help);
+		printf("  %s\n  %25s  %s\n", left, "", help);
 	else
-		printf("  %-25s  %s", left, help);
-	for (size_t i = 0; choices && choices[i]; i++)
-		printf("%s%s", i ? ", " : ": ", choices[i]);
-	putchar('\n');
+		printf("  %-25s  %s\n", left, help);
 }
 
 noreturn static void
@@ -42,10 +38,10 @@ print_help(const struct cli_tool *t)
 	    t->summary);
 	for (size_t i = 0; i < t->nopts; i++) {
 		const struct cli_opt *o = &t->opts[i];
-		print_option(o->brief, o->name, o->metavar, o->type == CLI_LEVEL, o->help, o->choices);
+		print_option(o->brief, o->name, o->metavar, o->type == CLI_LEVEL, o->help);
 	}
-	print_option(0, "help", NULL, false, "print the options and exit", NULL);
-	print_option(0, "version", NULL, false, "print the version and exit", NULL);
+	print_option(0, "help", NULL, false, "print the options and exit");
+	print_option(0, "version", NULL, false, "print the version and exit");
 	printf("\nexamples:\n");
 	for (const char *p = t->examples; *p;) {
 		size_t n = strcspn(p, "\n");
@@ -206,9 +202,8 @@ cli_parse(const struct cli_tool *tool, int argc, char **argv, size_t *noperands)
 		cli_state.given[i] = true;
 	}
 	free(longs);
-	cli_state.operands = argv + optind;
-	cli_state.noperands = *noperands = (size_t)(argc - optind);
-	return cli_state.operands;
+	*noperands = (size_t)(argc - optind);
+	return argv + optind;
 }
 
 /* ---- the arguments that decide the result ---- */
