@@ -83,7 +83,7 @@ verify_payload(const struct ten_map *m, const struct hdr *h, const uint8_t *payl
 		    left < chunk ? left : chunk, e))
 			return -1;
 	}
-	return sections_check_padding(&m->sections, h, payload, e);
+	return 0;
 }
 
 /* ---- opening: every block's header and meta ---- */
@@ -137,7 +137,8 @@ scan_block(struct ten_map *m, struct segment *g, const struct hdr *h, uint64_t a
 			return -1;
 		break;
 	case TEN_INDEX:
-		if (verify_payload(m, h, payload, e) || segment_index(g, &m->sections, payload, e))
+		if (verify_payload(m, h, payload, e) || sections_check_padding(&m->sections, h, payload, e) ||
+		    segment_index(g, &m->sections, payload, e))
 			return -1;
 		break;
 	case TEN_END:
@@ -280,7 +281,8 @@ open_block(struct ten_map *m, struct map_block *b, struct hdr *h, const uint8_t 
 	if (block_at(m, b->at, h, e) || sections_decode(&m->sections, h, m->p + b->at + TEN_HEADER, e))
 		return -1;
 	*payload = m->p + b->at + TEN_HEADER + h->meta;
-	if (!b->verified && verify_payload(m, h, *payload, e))
+	if (!b->verified && (verify_payload(m, h, *payload, e) ||
+	    sections_check_padding(&m->sections, h, *payload, e)))
 		return -1;
 	b->verified = true;
 	return 0;
