@@ -2,7 +2,8 @@
  *
  * NAME is text, tokens, rows, metrics, model, types (every element type), steps (provenance that
  * is a DAG) or a fault that only tcheck sees: bad-id, bad-target, bad-length, bad-position,
- * two-models, no-field, or abort (an upstream tool that failed) or endless (rows without end).
+ * two-models, no-field, or abort (an upstream tool that failed), endless (rows without end) or
+ * untrained (rows without a target).
  * The records are written COPIES times (1), packed into blocks of 16 KiB. */
 #include <inttypes.h>
 #include <math.h>
@@ -118,6 +119,8 @@ rows(void)
 		targets[1][2] = -1;
 	if (is("bad-position"))
 		positions[1][0] = -5;
+	for (int i = 0; i < 8 && is("untrained"); i++)
+		targets[i / 4][i % 4] = -100;
 	struct ten_writer *w = begin(&h, "rows", false);
 	for (unsigned long c = 0; c < copies || is("endless"); c++)
 		for (int i = 0; i < 2; i++) {
@@ -237,7 +240,8 @@ main(int argc, char **argv)
 		text();
 	else if (is("tokens") || is("bad-id") || is("no-field") || is("abort"))
 		tokens();
-	else if (is("rows") || is("bad-target") || is("bad-length") || is("bad-position") || is("endless"))
+	else if (is("rows") || is("bad-target") || is("bad-length") || is("bad-position") || is("endless") ||
+	    is("untrained"))
 		rows();
 	else if (is("metrics"))
 		metrics();
