@@ -1,0 +1,51 @@
+# tcheck: sound streams, every rule of the kinds, damage.
+. tests/lib.sh
+mk() { "$BUILD/tests/support/mkten" "$@"; }
+for k in text tokens rows metrics model types; do mk $k >$k.ten; done
+size() { stat -c %s "$1"; }
+
+run "a line for each" 0 "text.ten: ok: text, 3 records, $(size text.ten) bytes
+tokens.ten: ok: tokens, 3 records, $(size tokens.ten) bytes
+rows.ten: ok: rows, 2 records, $(size rows.ten) bytes
+metrics.ten: ok: metrics, 3 records, $(size metrics.ten) bytes
+model.ten: ok: model, 1 records, $(size model.ten) bytes
+types.ten: ok: types, 1 records, $(size types.ten) bytes" '' \
+    tcheck text.ten tokens.ten rows.ten metrics.ten model.ten types.ten
+run "quiet" 0 '' '' tcheck -q text.ten
+run "standard input" 0 "standard input: ok: text, 3 records, $(size text.ten) bytes" '' tcheck <text.ten
+cat rows.ten rows.ten >two.ten
+run "segments" 0 "two.ten: ok: rows, 4 records, $(size two.ten) bytes" '' tcheck two.ten
+is "a pipe" "$(cat two.ten | tcheck)" "standard input: ok: rows, 4 records, $(size two.ten) bytes"
+
+fault() { # KIND WORDS
+	mk "$1" >bad.ten
+	run "$1" 3 '' "~^tcheck: bad.ten: .*$2" tcheck bad.ten
+}
+fault bad-id 'record 2 \(in the block at offset [0-9]+\): field `ids`: element 1 is 9, not within 0 to 8'
+fault bad-target 'record 1 .*field `targets`: element 2 is -1, not -100 and not within 0 to 9'
+fault bad-length 'record 1 .*field `documents` has 3 elements, `ids` has 4'
+fault bad-position 'record 1 .*field `positions`: element 0 is -5, below 0'
+fault two-models 'a model has one record, this has 2'
+fault no-field '`ids`'
+
+head -c 500 text.ten >short.ten
+run "goes on after a fault" 3 "text.ten: ok: text, 3 records, $(size text.ten) bytes" \
+    '~^tcheck: short.ten: .*offset [0-9]+' tcheck short.ten text.ten
+run "an absent file among others" 1 '~^text.ten: ok' '~^tcheck: none.ten: cannot open: No such file' \
+    tcheck none.ten text.ten
+mk abort >abort.ten
+run "an aborted stream" 4 '' '~^tcheck: abort.ten: .*ttok.*cannot read' tcheck abort.ten
+
+# every 7th truncation and every byte with one bit flipped
+mk rows >r.ten
+damage() {
+	local n=$(size r.ten) i bad=0
+	for ((i = 0; i < n; i += 7)); do
+		head -c "$i" r.ten >cut.ten
+		tcheck -q cut.ten 2>/dev/null
+		[ $? = 3 ] || { echo "cut to $i was accepted"; bad=1; }
+	done
+	return $bad
+}
+ok "truncations are refused" damage
+finish
