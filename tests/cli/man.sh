@@ -28,6 +28,7 @@ man_options() {
 		at = match(line, /  +/)
 		head = at ? substr(line, 1, at - 1) : line
 		text = at ? substr(line, at + RLENGTH) : ""
+		if (split(head, words, " ") > 3) head = "" # a sentence that begins with an option
 		next
 	}
 	head && /^             / { sub(/^ +/, ""); text = text (text ? " " : "") $0; next }
