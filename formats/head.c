@@ -231,30 +231,53 @@ ten_head_kv(const struct ten_head *h, const char *key)
 	return NULL;
 }
 
+/* Owned copy with a NUL after it. */
+static char *
+copy_bytes(const void *p, size_t n, struct err *e)
+{
+	char *copy = malloc(n + 1);
+	if (!copy) {
+		err_nomem(e, n + 1, "a key or value");
+		return NULL;
+	}
+	if (n)
+		memcpy(copy, p, n);
+	copy[n] = '\0';
+	return copy;
+}
+
+int
+head_push_kv(struct ten_head *h, const void *key, size_t n, const void *value, size_t size, struct err *e)
+{
+	if (!ten_name_ok(key, n, TEN_MAX_NAME))
+		return err_set(e, ERR_DATA, "a key must be 1 to %d bytes of UTF-8 without control characters", TEN_MAX_NAME);
+	if (h->nkvs >= TEN_MAX_KEYS)
+		return err_set(e, ERR_DATA, "more than %d keys", TEN_MAX_KEYS);
+	struct ten_kv *kv = ten_array_push(&h->kvs, h->nkvs, sizeof *kv, "keys", e);
+	if (!kv)
+		return -1;
+	kv->key = copy_bytes(key, n, e);
+	kv->value = kv->key ? copy_bytes(value, size, e) : NULL;
+	kv->size = size;
+	if (!kv->value) {
+		free(kv->key);
+		return -1;
+	}
+	h->nkvs++;
+	return 0;
+}
+
 int
 ten_head_set_kv(struct ten_head *h, const char *key, const void *value, size_t size, struct err *e)
 {
-	if (!ten_name_ok(key, strlen(key), TEN_MAX_NAME))
-		return err_set(e, ERR_DATA, "a key must be 1 to %d bytes of UTF-8 without control characters", TEN_MAX_NAME);
 	if (size > TEN_MAX_META)
 		return err_set(e, ERR_DATA, "key `%s`: a value of %zu bytes, at most %d", key, size, TEN_MAX_META);
-	char *copy = malloc(size + 1);
-	if (!copy)
-		return err_nomem(e, size + 1, "a value");
-	if (size)
-		memcpy(copy, value, size);
-	copy[size] = '\0';
 	struct ten_kv *kv = (struct ten_kv *)ten_head_kv(h, key);
-	if (!kv) {
-		kv = ten_array_push(&h->kvs, h->nkvs, sizeof *kv, "keys", e);
-		char *k = kv ? strdup(key) : NULL;
-		if (!k) {
-			free(copy);
-			return kv ? err_nomem(e, strlen(key) + 1, "a key") : -1;
-		}
-		kv->key = k;
-		h->nkvs++;
-	}
+	if (!kv)
+		return head_push_kv(h, key, strlen(key), value, size, e);
+	char *copy = copy_bytes(value, size, e);
+	if (!copy)
+		return -1;
 	free(kv->value);
 	kv->value = copy;
 	kv->size = size;
@@ -275,9 +298,11 @@ ten_head_copy(struct ten_head *to, const struct ten_head *from, struct err *e)
 	for (size_t i = 0; i < from->nfields; i++)
 		if (head_add_field(to, &from->fields[i], e))
 			goto fail;
-	for (size_t i = 0; i < from->nkvs; i++)
-		if (ten_head_set_kv(to, from->kvs[i].key, from->kvs[i].value, from->kvs[i].size, e))
+	for (size_t i = 0; i < from->nkvs; i++) {
+		const struct ten_kv *kv = &from->kvs[i];
+		if (head_push_kv(to, kv->key, strlen(kv->key), kv->value, kv->size, e))
 			goto fail;
+	}
 	if (ten_head_merge_prov(to, from, e))
 		goto fail;
 	return 0;

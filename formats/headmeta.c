@@ -1,7 +1,5 @@
 #include "layout.h"
 
-#include <stdlib.h>
-
 int
 tlv_append(struct buf *b, unsigned tag, const void *p, size_t n, struct err *e)
 {
@@ -104,22 +102,9 @@ static int
 kv_decode(struct ten_head *h, const uint8_t *p, size_t n, struct err *e)
 {
 	size_t len = n < 4 ? SIZE_MAX : get32(p);
-	if (n < 4 || len > n - 4 || !ten_name_ok(p + 4, len, TEN_MAX_NAME))
-		return err_set(e, ERR_DATA, "a key of the head is malformed");
-	struct ten_kv *kv = ten_array_push(&h->kvs, h->nkvs, sizeof *kv, "keys", e);
-	if (!kv)
-		return -1;
-	h->nkvs++;
-	kv->size = n - 4 - len;
-	kv->key = malloc(len + 1);
-	kv->value = malloc(kv->size + 1);
-	if (!kv->key || !kv->value)
-		return err_nomem(e, n, "a key");
-	memcpy(kv->key, p + 4, len);
-	kv->key[len] = '\0';
-	memcpy(kv->value, p + 4 + len, kv->size);
-	((char *)kv->value)[kv->size] = '\0';
-	return 0;
+	if (n < 4 || len > n - 4)
+		return err_set(e, ERR_DATA, "a key of the head is cut off");
+	return head_push_kv(h, p + 4, len, p + 4 + len, n - 4 - len, e);
 }
 
 int

@@ -23,6 +23,7 @@ enum {
 	TEN_MAX_RANK = 8,
 	TEN_MAX_NAME = 255,
 	TEN_MAX_FIELDS = 65536,
+	TEN_MAX_KEYS = 4096,
 	TEN_MAX_META = 16 << 20,  /* bytes of one block's meta */
 	TEN_MAX_RAW = 64 << 20,   /* bytes of one DATA block, decompressed */
 	TEN_MAX_PROV = 1 << 20    /* bytes of all provenance */
@@ -142,7 +143,10 @@ struct ten_writer;
 /* Writes the HEAD at once. `h` is copied. NULL opts: defaults. The sink's ctx is borrowed. */
 int ten_writer_open(struct ten_writer **w, struct ten_sink sink, const struct ten_head *h,
     const struct ten_writer_opts *o, struct err *e);
-/* Appends a record: `values` has nfields entries, copied before return (with `bulk`: written). */
+/* Appends a record: `values` has nfields entries, copied before return (with `bulk`: written).
+ * A record too large for a DATA block (64 MiB) is written as BULK blocks. Dimensions that do not
+ * fit the schema: -1, ERR_DATA, and the writer can go on; after any other failure it may only
+ * be aborted and freed. */
 int ten_write(struct ten_writer *w, const struct ten_value *values, struct err *e);
 /* Writes buffered records out now as a (short) block, so that a reader downstream sees them. */
 int ten_flush(struct ten_writer *w, struct err *e);
@@ -173,7 +177,8 @@ int ten_reader_open_mem(struct ten_reader **r, const void *p, size_t n, const ch
 const struct ten_head *ten_reader_head(const struct ten_reader *r); /* of the first segment */
 const char *ten_reader_name(const struct ten_reader *r);
 /* Next record: 1 and `values` (nfields entries) filled, 0 at the end of a complete stream, -1.
- * The data is borrowed until the next call. Later segments must have the same schema. */
+ * The data is borrowed until the next call. Later segments must have the same schema, and the
+ * same KVs `tokenizer` and `template`. ABORT: -1, ERR_UPSTREAM with the tool and its message. */
 int ten_read(struct ten_reader *r, struct ten_value *values, struct err *e);
 uint64_t ten_reader_record(const struct ten_reader *r); /* records read so far */
 uint64_t ten_reader_offset(const struct ten_reader *r); /* of the block being read */
@@ -183,10 +188,11 @@ void ten_reader_free(struct ten_reader *r);
  * no ragged dimension data holds records * size elements; with one, offsets[records + 1] are in
  * elements; with more, dims holds their sizes record by record, u64 each. Do not mix with
  * ten_read. 1, 0 or -1 as there. BULK values appear as a block with one record, once all
- * the fields of that record have arrived. */
+ * the fields of that record have arrived; there dims is given for one ragged dimension too, and
+ * offsets is NULL when the count exceeds 32 bits. */
 struct ten_column {
 	const void *data;
-	uint64_t count;
+	uint64_t count;          /* elements of all records */
 	const uint32_t *offsets; /* or NULL */
 	const uint64_t *dims;    /* or NULL */
 };

@@ -21,7 +21,7 @@ struct ten_writer {
 	uint32_t records;            /* pending */
 	uint64_t raw;                /* bytes pending */
 	struct buf index;            /* entries since the last INDEX */
-	bool ended, failed;
+	bool ended, failed;          /* failed: a block may be out in part, so nothing can follow */
 	/* the block being written: sections, the pieces they are in, and the meta */
 	struct section *sections;
 	const uint8_t **pieces;
@@ -238,6 +238,7 @@ write_bulk(struct ten_writer *w, const struct ten_value *values, struct err *e)
 		const struct shape *s = &w->shapes[i];
 		uint64_t dims[TEN_MAX_RANK];
 		unsigned r = 0;
+		w->nsections = 0;
 		for (unsigned k = 0; k < f->rank; k++)
 			if (f->dims[k] == TEN_RAGGED)
 				dims[r++] = values[i].dims[k];
@@ -298,10 +299,8 @@ ten_write(struct ten_writer *w, const struct ten_value *values, struct err *e)
 	if (bulk)
 		return write_bulk(w, values, e);
 	for (uint32_t i = 0; i < w->head.nfields; i++)
-		if (append_value(w, i, &values[i], e)) {
-			w->failed = true;
+		if (append_value(w, i, &values[i], e))
 			return -1;
-		}
 	w->records++;
 	w->raw += size;
 	return w->raw >= w->opts.block ? ten_flush(w, e) : 0;
@@ -314,6 +313,7 @@ ten_flush(struct ten_writer *w, struct err *e)
 		return err_set(e, ERR_RUNTIME, "writing failed before");
 	if (w->records == 0)
 		return 0;
+	w->nsections = 0;
 	for (uint32_t i = 0; i < w->head.nfields; i++) {
 		const struct shape *s = &w->shapes[i];
 		struct pending *p = &w->fields[i];

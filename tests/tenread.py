@@ -191,7 +191,7 @@ class Head:
             elif tag == 0x0003:
                 need(len(v) >= 4 and u32(v, 0) <= len(v) - 4, "key length")
                 k = name(v[4:4 + u32(v, 0)])
-                need(k not in self.kvs, "key twice")
+                need(k not in self.kvs and len(self.kvs) < 4096, "key twice, or too many")
                 self.kvs[k] = v[4 + u32(v, 0):]
             elif tag == 0x0004:
                 cost += 8 + len(v) + -len(v) % 8

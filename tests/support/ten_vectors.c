@@ -298,7 +298,7 @@ write_bad(void)
 	free(m.data);
 	struct err e;
 	struct ten_head h;
-	struct ten_writer *w;
+	struct ten_writer *w = NULL;
 	m = (struct ten_membuf){0};
 	if (sample_head(&h, SAMPLE_TEXT, &e) || ten_writer_open(&w, ten_mem_sink(&m), &h, NULL, &e))
 		die(e.msg);
