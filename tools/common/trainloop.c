@@ -101,6 +101,19 @@ check_options(const struct train_run *r)
 		cli_die(ERR_USAGE, "--min-lr %g is above --lr %g", r->min_lr, r->lr);
 }
 
+/* A mistake in --eval is told before the first step, not after many. */
+static void
+check_eval(const struct train_run *r)
+{
+	struct err e;
+	struct row_source s;
+	const struct config *c = &r->file.cfg;
+	if (row_source_open(&s, r->eval, c->vocab, c->context, &e) ||
+	    model_check_tokenizer(&r->file, row_source_head(&s), s.name, &e))
+		cli_fail(&e);
+	row_source_close(&s);
+}
+
 static void
 open_all(struct train_run *r, const char *data)
 {
@@ -114,6 +127,8 @@ open_all(struct train_run *r, const char *data)
 	if (row_source_open(&r->data, data, c->vocab, c->context, &e) ||
 	    model_check_tokenizer(&r->file, row_source_head(&r->data), r->data.name, &e))
 		cli_fail(&e);
+	if (r->eval)
+		check_eval(r);
 	inputs[0] = &r->file.head;
 	inputs[1] = row_source_head(&r->data);
 	if (model_head(&r->own, c, &r->file.table, r->file.tokenizer_id, false, &e))

@@ -1,0 +1,128 @@
+# Every tool that reads record streams, given something else; every output, on a full device.
+# One line on stderr that begins with the tool's name, the right status, nothing left behind.
+# A new tool needs rows in both tables.
+. tests/lib.sh
+export OMP_NUM_THREADS=1
+
+# tool and arguments, @ where the stream stands; after | the sound stream that is cut short
+readers='
+tdump @ | tokens.ten
+tdump --csv @ | rows.ten
+tdump --stats @ | init.ten
+tdump -m @ tokens.ten | vocab.ten
+tcheck -q @ | tokens.ten
+tcat -q @ -o out.ten | tokens.ten
+tcat -q tokens.ten @ -o out.ten | tokens.ten
+tcat -q -r 0:1 @ -o out.ten | rows.ten
+tcat -q --shards 2 @ -o out | rows.ten
+tpack -q -l 16 @ -o out.ten | tokens.ten
+tshuf -q @ -o out.ten | tokens.ten
+tsplit -q --parts a=0.5,b=0.5 -o . @ | tokens.ten
+ttok -q -m @ stories.txt -o out.ten | vocab.ten
+ttok -q -d -m vocab.ten @ -o out.txt | tokens.ten
+tinit -q --layers 1 --heads 1 --width 8 --context 16 --vocab @ -o out.ten | vocab.ten
+tpretrain -q -m @ --steps 1 -o out.ten rows.ten | init.ten
+tpretrain -q -m init.ten --steps 1 -o out.ten @ | rows.ten
+tpretrain -q -m init.ten --steps 1 --eval @ -o out.ten rows.ten | tokens.ten
+teval -q -m @ tokens.ten -o out.txt | init.ten
+teval -q -m init.ten @ -o out.txt | tokens.ten
+tgen -q -m @ -n 2 --prompt x -o out.txt | init.ten'
+
+# @ is where /dev/full stands; a row without @ writes to standard output
+writers='
+tdump tokens.ten
+tdump --csv rows.ten
+tdump --help
+tcheck tokens.ten
+tcat -q tokens.ten
+tcat -q tokens.ten -o @
+tpack -q -l 16 tokens.ten
+tpack -q -l 16 tokens.ten -o @
+tshuf -q tokens.ten
+tshuf -q tokens.ten -o @
+tvocab -q -n 300 stories.txt
+tvocab -q -n 300 stories.txt -o @
+ttok -q -m vocab.ten stories.txt
+ttok -q -m vocab.ten stories.txt -o @
+ttok -q -d -m vocab.ten tokens.ten
+ttok -q -d -m vocab.ten tokens.ten -o @
+tinit -q --layers 1 --heads 1 --width 8 --context 16 --vocab vocab.ten
+tinit -q --layers 1 --heads 1 --width 8 --context 16 --vocab vocab.ten -o @
+teval -q -m init.ten tokens.ten
+teval -q -m init.ten tokens.ten -o @
+teval -q -m init.ten tokens.ten --per-record @ -o /dev/null
+tgen -q -m init.ten -n 2 --prompt x
+tgen -q -m init.ten -n 2 --prompt x -o @
+tgen -q -m init.ten -n 2 --prompt x --records -o @'
+
+# tools that no row of a table fits: they write only files by name, one is below
+no_reader='tvocab'
+no_writer='tsplit tpretrain'
+
+mkdir work && cd work || exit 1
+for i in 1 2 3 4; do
+	printf 'Once upon a time a miller had %s cats.\nThe cats sang.\n\n' $i
+done >stories.txt
+tvocab -q -n 280 stories.txt -o vocab.ten &&
+    ttok -q -m vocab.ten stories.txt -o tokens.ten &&
+    tpack -q -l 16 tokens.ten -o rows.ten &&
+    tinit -q --layers 1 --heads 1 --width 8 --context 16 --vocab vocab.ten -o init.ten ||
+    { result 1 "preparations"; finish; }
+mkdir folder
+: >empty
+cp stories.txt text
+"$BUILD/tests/support/mkten" metrics >kind.ten
+ls -A >../before
+
+# Exit status WANT, one line on stderr, nothing new in the folder. stderr is in err.
+judge() { # NAME WANT GOT TOOL
+	local bad=
+	[ "$3" = "$2" ] || bad="exit status $3, wanted $2"
+	[ "$(wc -l <../err)" = 1 ] || bad="$bad; not one line on stderr"
+	grep -q "^$4: " ../err || bad="$bad; stderr does not begin with the tool's name"
+	ls -A | diff ../before - >../left || bad="$bad; left behind: $(grep '^[<>]' ../left | tr '\n' ' ')"
+	[ -z "$bad" ] && { result 0 "$1"; return; }
+	result 1 "$1"
+	{ echo "${bad#; }"; cat ../err; } | note
+	rm -rf out out.* out-*
+}
+
+while IFS='|' read -r command good; do
+	[ -n "$command" ] || continue
+	tool=${command%% *} good=${good// /}
+	size=$(stat -c %s "$good")
+	head -c $((size * 2 / 3 / 64 * 64)) "$good" >../cut
+	for fault in empty:3 folder:3 text:3 none:1 ../cut:3 kind.ten:3; do
+		what=${fault%:*} want=${fault##*:}
+		case $what:$command in
+		# these take any kind
+		kind.ten:tdump\ -m*) ;;
+		kind.ten:tdump*|kind.ten:tcheck*|kind.ten:tcat\ -q\ [-@]*|kind.ten:tshuf*|kind.ten:tsplit*) continue ;;
+		esac
+		timeout 20 ${command/@/$what} </dev/null >/dev/null 2>../err
+		judge "${command/@/$what}" "$want" $? "$tool"
+	done
+done <<<"$readers"
+
+while read -r command; do
+	[ -n "$command" ] || continue
+	if [ "${command/@/}" != "$command" ]; then
+		name=${command/@//dev/full}
+		timeout 20 $name </dev/null >/dev/null 2>../err
+	else
+		name="$command >/dev/full"
+		timeout 20 $command </dev/null >/dev/full 2>../err
+	fi
+	judge "$name" 1 $? "${command%% *}"
+done <<<"$writers"
+
+# the model is whole by then, and its checkpoints stay for another try
+fails "tpretrain --log /dev/full" 1 tpretrain -q -m init.ten --steps 1 --log /dev/full -o out.ten rows.ten
+ok "tpretrain: the model is there" tcheck out.ten
+
+for tool in "$BUILD"/bin/*; do
+	name=${tool##*/}
+	ok "$name has a row among the readers" grep -qE "(^| )$name( |\$)" <<<"$readers $no_reader"
+	ok "$name has a row among the writers" grep -qE "(^| )$name( |\$)" <<<"$writers $no_writer"
+done
+finish
