@@ -464,12 +464,23 @@ bad_heads_and_values(void **state)
 	assert_int_equal(ten_head_need(&h, "f", "ids", TEN_INT, 32, 1, &e), -1);
 	assert_string_equal(e.msg, "f: needs field `ids` (int32, 1 dimension), which this stream of kind `x` has not");
 	assert_int_equal(ten_head_need(&h, "f", "\xc3\xa9", TEN_FLOAT, 32, 1, &e), -1);
+	for (int i = 0; i <= TEN_MAX_KEYS; i++) {
+		char key[16];
+		snprintf(key, sizeof key, "k%d", i);
+		assert_int_equal(ten_head_set_text(&h, key, "v", &e), i < TEN_MAX_KEYS ? 0 : -1);
+	}
+	assert_int_equal(ten_head_set_text(&h, "k0", "another", &e), 0);
+	assert_string_equal(ten_head_kv(&h, "k0")->value, "another");
 	struct ten_membuf m = {0};
 	struct ten_writer *w;
 	int32_t data[3] = {0};
 	struct ten_value v = ten_vector(data, 3);
 	assert_int_equal(ten_writer_open(&w, ten_mem_sink(&m), &h, NULL, &e), 0);
 	assert_int_equal(ten_write(w, &v, &e), -1);
+	v = ten_vector(data, 2);
+	assert_int_equal(ten_write(w, &v, &e), 0);
+	assert_int_equal(ten_writer_end(w, &e), 0);
+	assert_int_equal(sample_read_mem(m.data, m.size, &e), 1);
 	ten_writer_free(w);
 	ten_head_free(&h);
 	free(m.data);
