@@ -124,7 +124,8 @@ plan_pass(struct generator *g)
 
 /* Logits of the last token of each ready stream, and a token drawn from each. */
 static void
-draw_tokens(struct generator *g, const real *w, const struct gen_prompt *prompts, const struct gen_opts *o)
+draw_tokens(struct generator *g, const real *w, const struct gen_prompt *prompts,
+    const struct gen_opts *o)
 {
 	size_t width = g->cfg->width, vocab = g->cfg->vocab, head = head_offset(g->table);
 	for (size_t r = 0; r < g->nready; r++) {

@@ -84,8 +84,9 @@ int generator_open(struct generator *g, const struct config *cfg, const struct p
     size_t slots, size_t length, struct err *e);
 void generator_close(struct generator *g); /* a zeroed generator is fine */
 
-/* Continues n prompts. ERR_DATA naming the prompt when it is empty, leaves no room for a token or has an id
- * outside of the vocabulary, before anything is generated; ERR_NONFINITE when logits are not finite. */
+/* Continues n prompts. ERR_DATA naming the prompt when it is empty, leaves no room for a token or
+ * has an id outside of the vocabulary, before anything is generated; ERR_NONFINITE when logits are
+ * not finite. */
 int generate(struct generator *g, const real *w, const struct gen_prompt *prompts, size_t n,
     const struct gen_opts *o, const struct gen_sink *sink, struct err *e);
 

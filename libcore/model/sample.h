@@ -28,8 +28,8 @@ size_t sample_scratch(size_t vocab);
 
 /* Draws with u in [0, 1): the first token in order of ids at which the cumulative probability
  * exceeds u. seen: the tokens so far, prompt included, each below vocab. Returns the token and sets
- * *logp to its log-probability in the model's own distribution, softmax(logits): no penalty, temperature or
- * cut. Returns -1 when a logit is NaN or +infinity, or all are -infinity. scratch is aligned to 8. */
+ * *logp to its log-probability in the model's own distribution, softmax(logits): no penalty,
+ * temperature or cut. Returns -1 when a logit is NaN or +infinity, or all are -infinity. scratch is aligned to 8. */
 int32_t sample_token(const struct sample_opts *o, const real *logits, size_t vocab, const int32_t *seen,
     size_t nseen, double u, void *scratch, real *logp);
 

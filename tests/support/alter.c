@@ -1,5 +1,5 @@
-/* alter TENSOR INDEX VALUE < model - writes the model with one number of a FLOAT32 field changed, and with
- * hashes that hold: for tests of tools that meet such numbers. */
+/* alter TENSOR INDEX VALUE < model - writes the model with one number of a FLOAT32 field changed,
+ * and with hashes that hold: for tests of tools that meet such numbers. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

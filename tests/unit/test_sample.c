@@ -34,7 +34,7 @@ static void
 expected(double *p, const struct sample_opts *o, const real *logits, size_t n)
 {
 	size_t order[MAX];
-	double max = -INFINITY, sum = 0, all = 0;
+	double max = -HUGE_VAL, sum = 0, all = 0;
 	for (size_t j = 0; j < n; j++)
 		max = fmax(max, (double)logits[j]);
 	for (size_t j = 0; j < n; j++) {
