@@ -17,12 +17,15 @@ ok "the save is seen" test "$(wc -l <calls)" -ge 10
 ok "it syncs the file and its folder" test "$(grep -c '^fsync ' calls)" = 2
 ok "it renames" grep -q '^rename' calls
 
-kills=0 olds=0 news=0 bad=
+missed= olds=0 news=0 bad=
 while read -r call nth; do
 	rm -f .f.ten.*
 	cp old.ten f.ten
-	strace -f -qq -o /dev/null -e inject="$call:signal=KILL:when=$nth" tcat -q in.ten -o f.ten 2>/dev/null
-	[ $? = 137 ] && kills=$((kills + 1))
+	{ strace -f -qq -o /dev/null -e inject="$call:signal=KILL:when=$nth" tcat -q in.ten -o f.ten; } 2>/dev/null
+	# how often memory is mapped or signals are masked may vary from run to run; not these
+	case $?:$call in [!1]*:write* | [!1]*:fsync | [!1]*:rename* | [!1]*:unlink* | [!1]*:flock)
+		missed="$missed $call:$nth" ;;
+	esac
 	case $(cksum <f.ten) in
 	"$old") olds=$((olds + 1)) ;;
 	"$new") news=$((news + 1)) ;;
@@ -32,6 +35,6 @@ while read -r call nth; do
 	[ "$(ls -A | grep '^\.')" = "" ] || bad="$bad litter-after-$call:$nth"
 done <calls
 is "old or new at each kill, and the next save works" "$bad" ""
-is "it was killed every time" "$kills" "$(wc -l <calls)"
+is "it was killed at each call that changes files" "$missed" ""
 ok "some kills left the old ($olds) and some the new ($news)" test "$olds" -gt 0 -a "$news" -gt 0
 finish

@@ -138,7 +138,7 @@ open_all(struct train_run *r, const char *data)
 	if (trainer_open(&r->trainer, c, &r->file.table, &o, &e))
 		cli_fail(&e);
 	checkpoint_open(&r->checkpoint, r->output, &r->own, &r->file);
-	r->state.best_loss = INFINITY;
+	r->state.best_loss = (double)INFINITY;
 	if (checkpoint_resume(&r->checkpoint, &r->trainer, &r->state)) {
 		if (row_source_seek(&r->data, r->state.place, &e))
 			cli_fail(&e);
@@ -237,7 +237,7 @@ one_step(struct train_run *r, double row[RUN_COLUMNS])
 	row[RUN_TOKENS] = (double)r->state.tokens;
 	row[RUN_TOKENS_PER_S] = (double)s.tokens / took;
 	row[RUN_GEMM_SHARE] = r->gemm_rate > 0 ? step_operations(r) / took / r->gemm_rate : (double)NAN;
-	row[RUN_EVAL_LOSS] = NAN;
+	row[RUN_EVAL_LOSS] = (double)NAN;
 	if (r->eval && (due(step, r->eval_every) || step == r->steps))
 		row[RUN_EVAL_LOSS] = evaluate_and_keep_best(r);
 	if (r->log && (due(step, r->log_every) || step == r->steps || !isnan(row[RUN_EVAL_LOSS])))
@@ -260,7 +260,7 @@ static void
 run_steps(struct train_run *r)
 {
 	struct cli_progress p;
-	double row[RUN_COLUMNS], eval_loss = NAN;
+	double row[RUN_COLUMNS], eval_loss = (double)NAN;
 	cli_progress_start(&p, r->quiet, "steps", r->steps);
 	while (r->trainer.step < r->steps) {
 		one_step(r, row);
