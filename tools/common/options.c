@@ -181,6 +181,9 @@ cli_parse(const struct cli_tool *tool, int argc, char **argv, size_t *noperands)
 	int c;
 	char brief[3 * 128 + 2];
 	cli_state.tool = tool;
+	for (size_t i = 0; i < tool->nopts; i++)
+		if (strcmp(tool->opts[i].name, "threads") == 0)
+			cli_patient_threads(argv);
 	cli_process_setup();
 	struct option *longs = getopt_table(tool, brief);
 	cli_state.given = calloc(tool->nopts + 1, sizeof *cli_state.given);

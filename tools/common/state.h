@@ -21,6 +21,9 @@ const char *cli_name(void); /* of the tool */
 /* Prints the usage error and exits 2. */
 noreturn void cli_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* Starts the tool anew with threads that wait patiently; returns when they do, or cannot. */
+void cli_patient_threads(char **argv);
+
 /* Descriptors 0 to 2, SIGPIPE, SIGXFSZ and the handlers. */
 void cli_process_setup(void);
 
