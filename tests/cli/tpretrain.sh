@@ -1,0 +1,119 @@
+# tpretrain: resuming after kills and signals, pipes and files, accumulation, refusals.
+. tests/lib.sh
+cp "$ROOT/pipelines/data/stories.txt" .
+tvocab -q -n 320 stories.txt -o vocab.ten
+ttok -q -m vocab.ten stories.txt | tpack -q -l 32 | tshuf -q -o all.ten
+tcat -q -r 0:150 all.ten -o train.ten
+tcat -q -r 150:170 all.ten -o val.ten
+tinit -q --layers 2 --heads 2 --width 32 --context 32 --vocab vocab.ten -o init.ten
+train() { # OUTPUT [option ...] [data]
+	local o=$1
+	shift
+	tpretrain -q -j1 -m init.ten --steps 1200 -b 8 --warmup 10 --dropout 0.1 --save-every 20 -o "$o" "$@"
+}
+
+run 'a training' 0 '' '' train whole.ten train.ten
+ok 'its checkpoints are gone' test ! -e whole.ten.ckpt
+run 'the result is whole' 0 '' '' tcheck -q whole.ten
+run 'two threads' 0 '' '' tpretrain -q -j2 -m init.ten --steps 1200 -b 8 --warmup 10 --dropout 0.1 -o two.ten train.ten
+run 'two threads give the same bytes' 0 '' '' cmp whole.ten two.ten
+run 'a pipe, kept for later epochs' 0 '' '' sh -c 'cat train.ten | tpretrain -q -m init.ten --steps 1200 -b 8 --warmup 10 --dropout 0.1 -o pipe.ten'
+run 'a pipe gives the same bytes' 0 '' '' cmp whole.ten pipe.ten
+
+# killed at moments that the clock chooses, until it comes through; at least five kills
+kills=0 tries=0
+while [ $tries -lt 60 ]; do
+	tries=$((tries + 1))
+	limit=0.$(printf '%02d' $((5 + (tries * 37) % 30)))
+	[ $kills -lt 5 ] || limit=100
+	timeout -s KILL $limit tpretrain -q -j1 -m init.ten --steps 1200 -b 8 --warmup 10 --dropout 0.1 \
+	    --save-every 20 --log log.ten -o killed.ten train.ten >"$T.out" 2>"$T.err"
+	status=$?
+	[ $status = 0 ] && break
+	[ $status = 137 ] && kills=$((kills + 1))
+done
+is 'killed and resumed, it comes to its end' "$status" 0
+ok 'it was killed at least five times' test $kills -ge 5
+run 'killed and resumed, the same bytes' 0 '' '' cmp whole.ten killed.ten
+is 'the log has every step once' "$(tdump --csv --field step log.ten | tail -n +2 | tr '\n' ' ')" \
+	"$(seq 1200 | tr '\n' ' ')"
+
+# the same for a pipe, resumed in a later epoch, and documents instead of rows
+ttok -q -m vocab.ten stories.txt -o tokens.ten
+documents() {
+	tpretrain -q -j1 -m init.ten --steps 400 -b 4 --warmup 10 --save-every 3 -o "$@"
+}
+run 'documents of tokens' 0 '' '' documents docs.ten tokens.ten
+for i in 1 2 3; do
+	cat tokens.ten | timeout -s KILL 0.4 tpretrain -q -j1 -m init.ten --steps 400 -b 4 --warmup 10 --save-every 3 -o docs2.ten 2>"$T.err"
+done
+ok 'a checkpoint of documents is there' test -d docs2.ten.ckpt
+run 'documents of a pipe, killed and resumed' 0 '' '' sh -c 'cat tokens.ten | tpretrain -q -j1 -m init.ten --steps 400 -b 4 --warmup 10 --save-every 3 -o docs2.ten'
+run 'documents, the same bytes' 0 '' '' cmp docs.ten docs2.ten
+
+# signals
+timeout -s TERM 0.5 tpretrain -q -j1 -m init.ten --steps 100000 -b 8 -o long.ten train.ten 2>"$T.err" &
+wait $!
+tpretrain -q -j1 -m init.ten --steps 100000 -b 8 -o sig.ten train.ten 2>"$T.err" &
+pid=$!
+sleep 0.7
+kill -TERM $pid
+wait $pid
+is 'TERM: exit status 75' $? 75
+ok 'TERM: says where it stopped' grep -Eq '^tpretrain: stopped after step [0-9]+; the same command goes on from there$' "$T.err"
+ok 'TERM: a checkpoint is there' tcheck -q "$(ls sig.ten.ckpt/step-*.ten | tail -n 1)"
+ok 'TERM: no output' test ! -e sig.ten
+fails 'a checkpoint of other options is refused' 3 tpretrain -q -m init.ten --steps 100000 -b 4 -o sig.ten train.ten
+
+# a damaged newest checkpoint: the one before it serves
+tpretrain -q -j1 -m init.ten --steps 100000 -b 8 --save-every 5 -o sig.ten train.ten 2>"$T.err" &
+pid=$!
+sleep 1
+kill -KILL $pid
+wait $pid 2>/dev/null
+newest=$(ls sig.ten.ckpt/step-*.ten | tail -n 1)
+printf 'X' | dd of="$newest" bs=1 seek=5000 conv=notrunc status=none
+timeout -s TERM 1 tpretrain -j1 -m init.ten --steps 100000 -b 8 --save-every 5 -o sig.ten train.ten >"$T.out" 2>"$T.err"
+ok 'a damaged checkpoint: falls back, and says so' grep -q 'falling back to the checkpoint before it' "$T.err"
+rm -rf sig.ten.ckpt
+
+# the log and the evaluation
+run 'log and evaluation' 0 '' '' tpretrain -q -m init.ten --steps 20 -b 8 --eval val.ten --eval-every 10 --log run.ten --keep -o e.ten train.ten
+run 'the log is a sound stream' 0 '' '' tcheck -q run.ten
+is 'columns of the log' "$(tdump --csv run.ten | head -n 1)" step,loss,grad_norm,lr,tokens,tokens_per_s,gemm_share,eval_loss
+last=$(tdump --csv run.ten | tail -n 1 | cut -d, -f8)
+is 'the last evaluation is what teval says' "$(printf '%.5f' "$last")" "$(teval -q -m e.ten val.ten | awk '/^loss/ { printf "%.5f", $2 }')"
+ok '--keep: the best model is kept' tcheck -q e.ten.ckpt/best.ten
+run 'accumulation: micro-batches' 0 '' '' tpretrain -q -m init.ten --steps 5 -b 8 --micro 3 --log micro.ten -o m.ten train.ten
+tpretrain -q -m init.ten --steps 5 -b 8 --log full.ten -o f.ten train.ten
+ok 'micro-batches give the loss of the whole' awk -F, 'NR == FNR { a[FNR] = $2; next } FNR > 1 { d = a[FNR] - $2; if (d < -1e-5 || d > 1e-5) exit 1 }' \
+	<(tdump --csv full.ten) <(tdump --csv micro.ten)
+
+# refusals: one line, the right status, nothing left behind
+ls -A >before
+fails 'no model' 2 tpretrain -o x.ten train.ten
+fails 'no output' 2 tpretrain -m init.ten train.ten
+fails 'a bad number' 2 tpretrain -m init.ten --lr abc -o x.ten train.ten
+fails 'an infinite number' 2 tpretrain -m init.ten --lr 1e999 -o x.ten train.ten
+fails 'no batch' 2 tpretrain -m init.ten -b 0 -o x.ten train.ten
+fails 'two streams' 2 tpretrain -m init.ten -o x.ten train.ten train.ten
+fails 'a model that is text' 3 tpretrain -m stories.txt -o x.ten train.ten
+fails 'a model of another kind' 3 tpretrain -m train.ten -o x.ten train.ten
+fails 'data of another kind' 3 tpretrain -m init.ten -o x.ten vocab.ten
+fails 'no data' 1 tpretrain -m init.ten -o x.ten missing.ten
+tvocab -q -n 300 stories.txt -o other.ten
+ttok -q -m other.ten stories.txt -o foreign.ten
+fails 'a vocabulary that is not the model'\''s' 3 tpretrain -m init.ten -o x.ten foreign.ten
+ok 'names both ids' grep -Eq '[0-9a-f]{32}.*[0-9a-f]{32}' "$T.err"
+"$BUILD/tests/support/alter" block.1.up.weight 3 nan <init.ten >nan.ten
+fails 'a weight that is NaN' 5 tpretrain -m nan.ten -o x.ten train.ten
+ok 'names the tensor' grep -q block.1.up.weight "$T.err"
+tpack -q -l 64 tokens.ten -o wide.ten
+fails 'rows longer than the context' 3 tpretrain -m init.ten -o x.ten wide.ten
+tcat -q -r 0:0 train.ten -o none.ten
+fails 'no rows' 3 tpretrain -m init.ten -o x.ten none.ten
+rm -rf other.ten foreign.ten nan.ten wide.ten none.ten x.ten.ckpt
+run 'refused, it leaves nothing' 0 '' '' sh -c 'ls -A | diff before -'
+fails 'a learning rate that explodes' 5 tpretrain -q -m init.ten --steps 50 --warmup 0 --lr 1000 --clip 0 --schedule constant -o boom.ten train.ten
+ok 'no output of a training that exploded' test ! -e boom.ten
+finish
