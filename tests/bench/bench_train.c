@@ -34,7 +34,7 @@ now(void)
 static double
 gemm_rate(void)
 {
-	enum { N = 1024 };
+	enum { N = 2048 };
 	real *a = calloc((size_t)3 * N * N, sizeof *a);
 	double best = 0;
 	for (int i = 0; a && i < 5; i++) {

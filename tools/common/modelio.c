@@ -95,7 +95,7 @@ check_model(struct model_file *m, struct err *e)
 		return err_prefix(e, "%s", m->path);
 	const struct ten_value *t = model_field(m, "tokenizer");
 	if (t) {
-		m->tokenizer = (void *)(uintptr_t)t->data;
+		m->tokenizer = t->data;
 		m->tokenizer_size = t->count;
 	}
 	const struct ten_kv *kv = ten_head_kv(&m->head, "tokenizer");
@@ -118,14 +118,37 @@ model_open(struct model_file *m, const char *path, struct err *e)
 	return 0;
 }
 
-void
-model_close(struct model_file *m)
+static void
+close_stream(struct model_file *m)
 {
 	ten_map_free(m->map);
 	ten_reader_free(m->reader);
+	free(m->values);
+	m->map = NULL;
+	m->reader = NULL;
+	m->values = NULL;
+}
+
+int
+model_detach(struct model_file *m, struct err *e)
+{
+	m->kept = mem_zalloc(m->tokenizer_size, 1, "tokenizer", e);
+	if (!m->kept)
+		return -1;
+	if (m->tokenizer_size)
+		memcpy(m->kept, m->tokenizer, m->tokenizer_size);
+	m->tokenizer = m->kept;
+	close_stream(m);
+	return 0;
+}
+
+void
+model_close(struct model_file *m)
+{
+	close_stream(m);
 	ten_head_free(&m->head);
 	params_free(&m->table);
-	free(m->values);
+	free(m->kept);
 	free(m->w);
 	free(m->path);
 	memset(m, 0, sizeof *m);

@@ -17,7 +17,8 @@ struct model_file {
 	struct config cfg;
 	struct params table;
 	struct ten_head head; /* of the stream: key-values, provenance */
-	void *tokenizer;      /* bytes of the vocabulary stream; borrowed from the file */
+	const void *tokenizer; /* bytes of the vocabulary stream, in the file or `kept` */
+	void *kept;
 	size_t tokenizer_size;
 	char tokenizer_id[33]; /* hex, "" when the model has none */
 	real *w;              /* after model_load: table.size elements, owned */
@@ -36,6 +37,9 @@ int model_read(const struct model_file *m, const char *prefix, real *w, struct e
 const struct ten_value *model_field(const struct model_file *m, const char *name);
 /* model_open, then all tensors into m->w. */
 int model_load(struct model_file *m, const char *path, struct err *e);
+/* Lets go of the file, so that its pages do not count as memory: keeps the configuration, the
+ * head and the tokenizer; fields can no longer be read. */
+int model_detach(struct model_file *m, struct err *e);
 void model_close(struct model_file *m); /* a zeroed struct is fine */
 
 /* Exit status 3 naming both ids when `head` (of data called `name`) has a tokenizer that is not

@@ -146,6 +146,8 @@ open_all(struct train_run *r, const char *data)
 			cli_warn("resuming after step %" PRIu64, r->trainer.step);
 	} else if (model_read(&r->file, "", r->trainer.w, &e))
 		cli_fail(&e);
+	if (model_detach(&r->file, &e))
+		cli_fail(&e);
 }
 
 /* ---- evaluation ---- */
