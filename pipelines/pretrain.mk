@@ -21,11 +21,11 @@ LENGTH = 128
 LAYERS = 4
 HEADS = 4
 WIDTH = 128
-STEPS = 600
+STEPS = 500
 BATCH = 16
 LR = 2e-3
 DROPOUT = 0.1
-PROMPTS = Once upon a time|The old man|"Where is
+PROMPTS = Once upon a time|The old man|"Good morning," said
 
 tool = $(if $(BIN),$(BIN)/)
 SETTINGS = $(TEXT) $(SEED) $(VOCAB) $(LENGTH) $(LAYERS) $(HEADS) $(WIDTH) $(STEPS) $(BATCH) $(LR) $(DROPOUT)
@@ -78,7 +78,7 @@ $(OUT)/eval.txt: $(OUT)/gpt.ten $(OUT)/data/val.ten
 
 $(OUT)/samples.txt: $(OUT)/gpt.ten
 	tr '|' '\n' <<< '$(PROMPTS)' | while IFS= read -r p; do \
-	    printf '%s' "$$p" | $(tool)tgen -q -m $(OUT)/gpt.ten -n 120 --temperature 0.8 --top-p 0.95 -s $(SEED); \
+	    printf '%s' "$$p" | $(tool)tgen -q -m $(OUT)/gpt.ten -n 120 --temperature 0.7 --top-p 0.95 -s $(SEED); \
 	    printf '\n--\n'; done > $@.tmp
 	mv $@.tmp $@
 
@@ -86,7 +86,9 @@ $(OUT)/summary.txt: $(OUT)/eval.txt $(OUT)/samples.txt $(OUT)/run.csv
 	{ echo "text: $(TEXT) ($$(wc -c < $(TEXT)) bytes)"; \
 	  echo "model: gpt2, $(LAYERS) layers, $(HEADS) heads, width $(WIDTH), context $(LENGTH)"; \
 	  echo "training: $(STEPS) steps of $(BATCH) rows, seed $(SEED)"; \
-	  echo; echo "validation"; cat $(OUT)/eval.txt; \
+	  awk -F, '$$8 != "nan" && NR > 1 && (best == "" || $$8 < best) { best = $$8; at = $$1 } \
+	      END { printf "best validation loss while training: %.4f after step %d\n", best, at }' $(OUT)/run.csv; \
+	  echo; echo "validation at the end"; cat $(OUT)/eval.txt; \
 	  echo; echo "samples"; cat $(OUT)/samples.txt; } > $@.tmp
 	mv $@.tmp $@
 
