@@ -34,7 +34,7 @@ run 'tpack: a pipe and a file give the same bytes' 0 '' '' sh -c 'cat j1/tokens.
 run 'tshuf: a pipe and a file give the same bytes' 0 '' '' sh -c 'cat p.ten | tshuf -q -o s.ten; tshuf -q p.ten | cmp - s.ten'
 
 demo() {
-	make -s -f "$ROOT/pipelines/pretrain.mk" BIN="$BUILD/bin" OUT="$1" TEXT=stories.txt VOCAB=400 LENGTH=32 LAYERS=1 \
+	env -u MAKEFLAGS -u MAKELEVEL make -s -f "$ROOT/pipelines/pretrain.mk" BIN="$BUILD/bin" OUT="$1" TEXT=stories.txt VOCAB=400 LENGTH=32 LAYERS=1 \
 	    HEADS=2 WIDTH=32 STEPS=30 "$2"
 }
 if command -v gnuplot >/dev/null; then

@@ -31,12 +31,12 @@ catch_signals(void)
 	sigaction(SIGTERM, &a, NULL);
 }
 
-/* Operations a second of products of 512 x 512 on all threads: the roof that the training's rate is
+/* Operations a second of products of 1024 x 1024 on all threads: the roof that the training's rate is
  * compared with. The best of a few, since the first is slow. */
 static double
 measure_gemm(void)
 {
-	enum { N = 512, TRIES = 5 };
+	enum { N = 1024, TRIES = 5 };
 	struct err e;
 	real *a = mem_zalloc((size_t)3 * N * N, sizeof *a, "matrices", &e);
 	double best = 0;
