@@ -7,7 +7,8 @@
 
 #include "base/mem.h"
 
-enum { RUN_BUFFER = 1 << 16, FEWEST_RUNS = 2 };
+/* A run that is being read or written has a buffer; one that waits is a descriptor alone. */
+enum { RUN_BUFFER = 1 << 16, FEWEST_RUNS = 2, MOST_RUNS = 256 };
 
 void
 sorter_open(struct sorter *s, size_t limit)
@@ -20,9 +21,10 @@ close_run(struct run *r)
 {
 	if (r->f)
 		fclose(r->f);
-	free(r->buffer);
+	if (r->fd >= 0)
+		close(r->fd);
 	free(r->bytes);
-	memset(r, 0, sizeof *r);
+	*r = (struct run){.fd = -1};
 }
 
 void
@@ -57,18 +59,36 @@ open_run(struct run *r, struct err *e)
 {
 	const char *dir = getenv("TMPDIR");
 	char path[4096];
-	memset(r, 0, sizeof *r);
+	*r = (struct run){.fd = -1};
 	snprintf(path, sizeof path, "%s/tenon-XXXXXX", dir && *dir ? dir : "/tmp");
-	int fd = mkostemp(path, O_CLOEXEC);
-	if (fd < 0)
+	r->fd = mkostemp(path, O_CLOEXEC);
+	if (r->fd < 0)
 		return err_errno(e, "cannot create a temporary file %s", path);
 	unlink(path);
-	r->f = fdopen(fd, "w+");
-	r->buffer = mem_zalloc(RUN_BUFFER, 1, "a run", e);
-	if (!r->f || !r->buffer)
-		return r->f ? -1 : err_errno(e, "temporary file");
-	setvbuf(r->f, r->buffer, _IOFBF, RUN_BUFFER);
 	return 0;
+}
+
+/* A buffered stream over the run from its start. */
+static int
+attach(struct run *r, const char *mode, struct err *e)
+{
+	int fd = dup(r->fd);
+	r->f = fd < 0 || lseek(fd, 0, SEEK_SET) < 0 ? NULL : fdopen(fd, mode);
+	if (!r->f) {
+		if (fd >= 0)
+			close(fd);
+		return err_errno(e, "temporary file");
+	}
+	setvbuf(r->f, NULL, _IOFBF, RUN_BUFFER);
+	return 0;
+}
+
+static int
+detach(struct run *r, struct err *e)
+{
+	int rc = fclose(r->f);
+	r->f = NULL;
+	return rc ? err_errno(e, "temporary file") : 0;
 }
 
 static int
@@ -77,12 +97,6 @@ put(struct run *r, const struct run_item *it, const void *bytes, struct err *e)
 	if (fwrite(it, sizeof *it, 1, r->f) != 1 || (it->size && fwrite(bytes, it->size, 1, r->f) != 1))
 		return err_errno(e, "temporary file");
 	return 0;
-}
-
-static int
-rewind_run(struct run *r, struct err *e)
-{
-	return fflush(r->f) || fseek(r->f, 0, SEEK_SET) ? err_errno(e, "temporary file") : 0;
 }
 
 /* The next item of a run into r->item and r->bytes: 1, 0 at its end, -1. */
@@ -99,20 +113,25 @@ get(struct run *r, struct err *e)
 	return 1;
 }
 
+static int merge_first(struct sorter *s, size_t n, struct err *e);
+
 static int
 spill(struct sorter *s, struct err *e)
 {
+	if (s->nruns == MOST_RUNS && merge_first(s, MOST_RUNS / 2, e))
+		return -1;
 	if (mem_grow(&s->runs, &s->cap_runs, s->nruns + 1, sizeof *s->runs, "runs", e))
 		return -1;
-	struct run *r = &s->runs[s->nruns];
-	int rc = open_run(r, e);
-	s->nruns++;
+	struct run *r = &s->runs[s->nruns++];
+	if (open_run(r, e) || attach(r, "w", e))
+		return -1;
 	if (s->n)
 		qsort(s->entries, s->n, sizeof *s->entries, compare);
+	int rc = 0;
 	for (size_t i = 0; i < s->n && rc == 0; i++)
 		rc = put(r, &s->entries[i].item, s->bytes + s->entries[i].at, e);
 	s->n = s->nbytes = 0;
-	return rc ? rc : rewind_run(r, e);
+	return rc || detach(r, e) ? -1 : 0;
 }
 
 /* Room for `need` bytes of records; doubling stops at the limit. */
@@ -173,7 +192,7 @@ start_merge(struct sorter *s, size_t n, struct err *e)
 	if (!s->heap)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
-		int got = get(&s->runs[i], e);
+		int got = attach(&s->runs[i], "r", e) ? -1 : get(&s->runs[i], e);
 		if (got < 0)
 			return -1;
 		if (got)
@@ -202,10 +221,8 @@ advance(struct sorter *s, struct err *e)
 static int
 merge_first(struct sorter *s, size_t n, struct err *e)
 {
-	struct run to;
-	if (start_merge(s, n, e) || open_run(&to, e))
-		return -1;
-	int rc = 0;
+	struct run to = {.fd = -1};
+	int rc = start_merge(s, n, e) || open_run(&to, e) || attach(&to, "w", e) ? -1 : 0;
 	while (s->nheap && rc == 0) {
 		const struct run *r = &s->runs[s->heap[0]];
 		rc = put(&to, &r->item, r->bytes, e) || advance(s, e) ? -1 : 0;
@@ -215,7 +232,7 @@ merge_first(struct sorter *s, size_t n, struct err *e)
 	memmove(s->runs, s->runs + n, (s->nruns - n) * sizeof *s->runs);
 	s->nruns -= n;
 	s->runs[s->nruns++] = to;
-	return rc ? rc : rewind_run(&to, e);
+	return rc || detach(&s->runs[s->nruns - 1], e) ? -1 : 0;
 }
 
 int
@@ -234,7 +251,7 @@ sorter_finish(struct sorter *s, struct err *e)
 	s->bytes = NULL;
 	s->cap_entries = s->cap_bytes = 0;
 	size_t most = s->limit / (2 * RUN_BUFFER);
-	most = most < FEWEST_RUNS ? FEWEST_RUNS : most;
+	most = most < FEWEST_RUNS ? FEWEST_RUNS : most > MOST_RUNS ? MOST_RUNS : most;
 	while (s->nruns > most)
 		if (merge_first(s, s->nruns - most + 1 < most ? s->nruns - most + 1 : most, e))
 			return -1;

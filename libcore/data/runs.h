@@ -24,7 +24,7 @@ struct sorter {
 	char *bytes;
 	size_t nbytes, cap_bytes;
 	uint64_t count;
-	struct run { FILE *f; char *buffer; struct run_item item; char *bytes; size_t cap; } *runs;
+	struct run { int fd; FILE *f; struct run_item item; char *bytes; size_t cap; } *runs;
 	size_t nruns, cap_runs;
 	size_t next;           /* of the entries, when all of them are in memory */
 	size_t *heap, nheap;
