@@ -98,7 +98,7 @@ find_end(struct documents *d)
 	return 0;
 }
 
-/* Takes `n` bytes as the document; 0 when nothing is left of it. */
+/* Takes `n` bytes, of which all but a separator at the end are the document. */
 static size_t
 take(struct documents *d, size_t n, bool separated, const char **text)
 {
@@ -106,6 +106,7 @@ take(struct documents *d, size_t n, bool separated, const char **text)
 	d->start += n;
 	d->scanned = 0;
 	d->text = false;
+	d->separated = separated;
 	return separated ? n - d->separator_size : n;
 }
 
@@ -116,12 +117,14 @@ documents_next(struct documents *d, const char **text, size_t *n, struct err *e)
 		size_t found = d->end > d->start ? find_end(d) : 0;
 		if (found) {
 			*n = take(d, found, d->split == SPLIT_SEPARATOR, text);
-			if (*n)
-				return 1;
-		} else if (d->eof) {
+			return 1;
+		}
+		if (d->eof) {
+			bool last = d->separated;
 			*n = take(d, d->end - d->start, false, text);
-			return *n > 0;
-		} else if (fill(d, e))
+			return *n > 0 || last;
+		}
+		if (fill(d, e))
 			return -1;
 	}
 }

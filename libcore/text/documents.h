@@ -1,7 +1,8 @@
 /* documents.h - reads text as a sequence of documents, in memory bounded by the largest one.
  *
  * By file, line or blank line, documents keep the bytes that divide them, so that they
- * joined are the input, byte for byte; a separator is left out. */
+ * joined are the input, byte for byte; a separator is left out, and joined by it they are the
+ * input. */
 #ifndef TENON_TEXT_DOCUMENTS_H
 #define TENON_TEXT_DOCUMENTS_H
 
@@ -28,6 +29,7 @@ struct documents {
 	size_t scanned;     /* from start on, without finding an end */
 	bool text;          /* the document being scanned has more than line ends */
 	bool eof;
+	bool separated;     /* a separator was the last thing read: a document follows, if an empty one */
 };
 
 /* fd and name are borrowed. separator only for SPLIT_SEPARATOR, not empty. */
@@ -36,7 +38,7 @@ void documents_open(struct documents *d, int fd, const char *name, enum document
 void documents_close(struct documents *d); /* frees; does not close fd */
 
 /* The next document: 1 and its bytes (borrowed until the next call), 0 at the end, -1. Documents
- * are never empty, but for those between two separators, which are passed over. */
+ * are never empty, but for those before, between and after separators. */
 int documents_next(struct documents *d, const char **text, size_t *n, struct err *e);
 
 #endif

@@ -400,8 +400,10 @@ test_documents(void **state)
 	documents_are(SPLIT_BLANK, NULL, "", "");
 	documents_are(SPLIT_LINE, NULL, "a\n\nb", "a\n|\n|b|");
 	documents_are(SPLIT_FILE, NULL, "a\n\nb\n", "a\n\nb\n|");
-	documents_are(SPLIT_SEPARATOR, "--", "a--b----c-", "a|b|c-|");
-	documents_are(SPLIT_SEPARATOR, "--", "a--", "a|");
+	documents_are(SPLIT_SEPARATOR, "--", "a--b----c-", "a|b||c-|");
+	documents_are(SPLIT_SEPARATOR, "--", "a--", "a||");
+	documents_are(SPLIT_SEPARATOR, "--", "--", "||");
+	documents_are(SPLIT_SEPARATOR, "--", "", "");
 }
 
 int

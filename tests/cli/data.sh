@@ -1,0 +1,72 @@
+# tsplit, tpack, tshuf: what they account for, promise and refuse.
+. tests/lib.sh
+cp "$ROOT/pipelines/data/stories.txt" .
+tvocab -q -n 400 stories.txt -o vocab.ten
+grep . stories.txt >lines.txt
+ttok -q --split line -m vocab.ten lines.txt -o all.ten
+n=$(wc -l <lines.txt)
+records() { tdump --csv "$@" | tail -n +2; }
+
+run 'tsplit accounts' 0 '' "~^tsplit: records_in=$n a=[0-9]+ b=[0-9]+ c=[0-9]+$" tsplit --parts a=0.5,b=0.3,c=0.2 -o parts/ all.ten
+run 'parts are sound streams' 0 '' '' tcheck -q parts/a.ten parts/b.ten parts/c.ten
+is 'no record is lost' "$(for p in a b c; do records parts/$p.ten; done | sort | md5sum)" "$(records all.ten | sort | md5sum)"
+ok 'shares are about right' awk -v a="$(records parts/a.ten | wc -l)" -v n="$n" 'BEGIN { exit !(a > n * 0.4 && a < n * 0.6) }'
+tcat -q -r 0:200 all.ten -o some.ten
+tsplit -q --parts a=0.5,b=0.3,c=0.2 -o some some.ten
+is 'no record changes sides when others are added' \
+	"$(for p in a b c; do comm -23 <(records some/$p.ten | sort -u) <(records parts/$p.ten | sort -u); done)" ''
+is 'equal records stay together' "$(tcat all.ten all.ten -q | tsplit -q --parts a=0.5,b=0.5 -o twice; records twice/a.ten | sort | uniq -c | awk '$1 % 2' | wc -l)" 0
+tsplit -q -s 2 --parts a=0.5,b=0.3,c=0.2 -o other all.ten
+ok 'another seed, another split' sh -c '! cmp -s parts/a.ten other/a.ten'
+run 'an empty part is a warning' 0 '' '~^tsplit: part b has no records$' sh -c 'tcat -q -r 0:1 all.ten | tsplit --parts a=0.999999,b=0.000001 -o one'
+fails 'shares that do not sum to 1' 2 tsplit --parts a=0.5,b=0.4 -o x all.ten
+fails 'a name with a slash' 2 tsplit --parts a/b=1 -o x all.ten
+fails 'the same name twice' 2 tsplit --parts a=0.5,a=0.5 -o x all.ten
+fails 'no parts' 2 tsplit -o x all.ten
+fails 'a key that is not there' 3 tsplit --parts a=1 --key nothing -o x all.ten
+ok 'refused, it makes no folder' test ! -e x
+
+run 'tpack accounts for every token' 0 '' "~^tpack: documents=$n tokens_in=[0-9]+ tokens_placed=[0-9]+ tokens_dropped=0 short_documents_dropped=0 inputs=[0-9]+ rows=[0-9]+ fill=0[.]9[0-9]+$" tpack -l 100 all.ten -o rows.ten
+pairs() { # id target position of each input, from rows
+	tdump --jsonl "$1" | python3 -c 'import json,sys
+for line in sys.stdin:
+    r = json.loads(line)
+    assert len(r["ids"]) == len(r["targets"]) == len(r["positions"]) == len(r["documents"]) <= '"$2"'
+    for t in zip(r["ids"], r["targets"]): print(*t)'
+}
+tdump --jsonl all.ten | python3 -c 'import json,sys
+for line in sys.stdin:
+    i = json.loads(line)["ids"]
+    for t in zip(i, i[1:]): print(*t)' | sort >want
+is 'each token and its successor, once' "$(pairs rows.ten 100 | sort | md5sum)" "$(md5sum <want)"
+run 'the same by --wrap' 0 '' '~ tokens_dropped=0 ' tpack --wrap -l 100 all.ten -o wrap.ten
+tdump --jsonl all.ten | python3 -c 'import json,sys
+i = [t for line in sys.stdin for t in json.loads(line)["ids"]]
+for t in zip(i, i[1:]): print(*t)' >want
+is '--wrap: one sequence' "$(pairs wrap.ten 100 | md5sum)" "$(md5sum <want)"
+is '--wrap: attention is not divided' "$(records --field documents wrap.ten | tr -d '"[]0,\n')" ''
+tvocab -q --type byte --no-special stories.txt -o byte.ten
+printf 'a\n\nbb\n\nc' | ttok -q --separator '
+' -m byte.ten | tpack -l 8 -o short.ten 2>err
+is 'documents too short are dropped and counted' "$(cat err)" 'tpack: documents=5 tokens_in=4 tokens_placed=2 tokens_dropped=2 short_documents_dropped=4 inputs=1 rows=1 fill=0.1250'
+is 'what is known of the tokens stays' "$(tdump -n 0 rows.ten | grep -E '^  (vocab_size|length) ')" '  vocab_size = 400
+  length = 100'
+fails 'text' 3 tpack stories.txt -o x.ten
+fails 'no ids' 3 tpack vocab.ten -o x.ten
+ok 'names the field' grep -q 'ids' "$T.err"
+fails 'no length' 2 tpack -l 0 all.ten -o x.ten
+
+run 'tshuf accounts' 0 '' "tshuf: records_in=$n records_out=$n seed=7" tshuf -s 7 all.ten -o shuffled.ten
+is 'a permutation' "$(records shuffled.ten | sort | md5sum)" "$(records all.ten | sort | md5sum)"
+ok 'not the same order' sh -c '! cmp -s all.ten shuffled.ten'
+for m in 1 1k 10k 100k; do
+	run "memory $m: the same bytes" 0 '' '' sh -c "tshuf -q -s 7 --memory $m all.ten | cmp - shuffled.ten"
+done
+for i in $(seq 60); do cat rows.ten; done >big.ten
+size=$(stat -c %s big.ten)
+command -v /usr/bin/time >/dev/null && case $(nm -D "$BUILD/bin/tshuf" 2>/dev/null) in *asan*) false ;; *) true ;; esac && {
+	/usr/bin/time -f %M -o peak tshuf -q --memory $((size / 10)) big.ten -o bs.ten
+	ok 'ten times its memory: the peak is bounded' test "$(cat peak)" -lt $((size / 10 / 1024 + 16384))
+}
+ok 'refused, it leaves nothing' test ! -e x.ten
+finish

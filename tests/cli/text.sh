@@ -1,0 +1,80 @@
+# tvocab and ttok: what they write, account for and refuse; every byte survives the round trip.
+. tests/lib.sh
+cp "$ROOT/pipelines/data/stories.txt" .
+printf 'one two\n\nthree\nfour\n\n\nfive' >small.txt
+
+run 'tvocab accounts' 0 '' '~^tvocab: documents=87 bytes=63064 distinct=[0-9]+ tokens=512$' tvocab -n 512 stories.txt -o vocab.ten
+run 'a vocabulary is a sound stream' 0 '' '' tcheck -q vocab.ten
+run 'any number of threads, the same vocabulary' 0 '' '' sh -c 'tvocab -q -j3 -n 512 stories.txt | cmp - vocab.ten'
+run 'a pipe gives the same tokens' 0 '' '' sh -c 'cat stories.txt | tvocab -q -n 512 | tdump --csv >a; tdump --csv vocab.ten | cmp - a'
+run 'too few pairs: a smaller vocabulary and a warning' 0 '' '~^tvocab: no pair occurs twice any more: [0-9]+ tokens instead of 4096$' tvocab small.txt -o s.ten
+run 'bytes' 0 '' '~ tokens=257$' tvocab --type byte small.txt -o byte.ten
+run 'characters' 0 '' '~ distinct=13 tokens=270$' tvocab --type char small.txt -o char.ten
+run 'characters alone' 0 '' '~ distinct=13 tokens=13$' tvocab --type char --no-bytes --no-special small.txt -o bare.ten
+is 'several special tokens, and none around documents' \
+	"$(tvocab -q -n 300 --special '<a>' --special '<b>' --begin none --end '<b>' stories.txt | tdump -n 0 | grep -E '^  (begin|end) ')" '  end = <b>'
+fails 'too small' 2 tvocab -n 256 stories.txt -o x.ten
+fails 'an end that is no special token' 3 tvocab --end '<x>' stories.txt -o x.ten
+fails 'two minds' 2 tvocab --special a --no-special stories.txt -o x.ten
+fails 'no file' 1 tvocab missing.txt -o x.ten
+fails 'a folder' 3 tvocab . -o x.ten
+
+run 'ttok accounts' 0 '' '~^ttok: documents=87 bytes=63064 tokens=[0-9]+ bytes_per_token=2[.][0-9]+$' ttok -m vocab.ten stories.txt -o t.ten
+is 'documents by blank line' "$(ttok -q -m byte.ten small.txt | tcheck - | cut -d, -f2)" ' 3 records'
+is 'by line' "$(ttok -q --split line -m byte.ten small.txt | tcheck - | cut -d, -f2)" ' 7 records'
+is 'by file' "$(ttok -q --split file -m byte.ten small.txt small.txt | tcheck - | cut -d, -f2)" ' 2 records'
+is 'by separator' "$(ttok -q --separator e -m byte.ten small.txt | tcheck - | cut -d, -f2)" ' 5 records'
+is 'begin and end are around a document' "$(printf ab | ttok -q -m byte.ten | tdump --csv)" 'ids
+"[256,97,98,256]"'
+is 'names of special tokens are text' "$(printf '<|endoftext|>' | ttok -q -m byte.ten | tdump --csv | tail -n 1 | tr -cd , | wc -c)" 14
+is 'unless asked' "$(printf '<|endoftext|>' | ttok -q --special -m byte.ten | tdump --csv | tail -n 1)" '"[256,256,256]"'
+run 'any number of threads, the same tokens' 0 '' '' sh -c 'ttok -q -j3 -m vocab.ten stories.txt | cmp - t.ten'
+run 'compressed tokens' 0 '' '' sh -c 'ttok -q -z -m vocab.ten stories.txt -o z.ten && tcheck -q z.ten && test $(stat -c %s z.ten) -lt $(stat -c %s t.ten)'
+
+head -c 200000 /dev/urandom >random
+: >empty
+printf '\0\0a\0' >nul
+printf 'a\r\n\r\nb\r\n' >crlf
+for v in vocab byte char; do
+	for f in stories.txt small.txt random empty nul crlf; do
+		for how in '' '--split line' '--split file' '--separator xyz' '--separator e'; do
+			ttok -q $how -m $v.ten $f 2>/dev/null | ttok -q -d -m $v.ten | cmp -s - $f || echo "$v $f $how" >>lost
+		done
+	done
+done
+ok 'every byte survives: three vocabularies, six files, five splits' test ! -e lost
+is 'special tokens when decoding' "$(printf ab | ttok -q -m byte.ten | ttok -q -d --special -m byte.ten)" '<|endoftext|>ab<|endoftext|>'
+
+printf '{"text":"one","n":1}\n\n{"text":"tw\\u00f6"}\n' >good.jsonl
+is 'JSON lines' "$(ttok -q --jsonl -m vocab.ten good.jsonl | ttok -q -d -m vocab.ten)" 'onetwö'
+printf '{"text":"one"}\n{"text":\n' >bad.jsonl
+fails 'broken JSON' 3 ttok -q --jsonl -m vocab.ten bad.jsonl -o x.ten
+ok 'names file and line' grep -q '^ttok: bad.jsonl: line 2: ' "$T.err"
+fails 'another field' 3 ttok -q --jsonl --field body -m vocab.ten good.jsonl -o x.ten
+ok 'names the field' grep -q "good.jsonl: line 1: has no text in field .body'" "$T.err"
+
+fails 'no vocabulary' 2 ttok stories.txt -o x.ten
+fails 'a vocabulary that is tokens' 3 ttok -m t.ten stories.txt -o x.ten
+fails 'a vocabulary that is text' 3 ttok -m stories.txt stories.txt -o x.ten
+fails 'a character that is not in the vocabulary' 3 ttok -m bare.ten stories.txt -o x.ten
+fails 'decoding with another vocabulary' 3 ttok -d -m byte.ten t.ten -o x.txt
+ok 'names both ids' grep -Eq '[0-9a-f]{32}.*[0-9a-f]{32}' "$T.err"
+fails 'decoding text' 3 ttok -d -m byte.ten stories.txt -o x.txt
+ok 'refused, it leaves nothing' sh -c '! ls | grep -q "^x[.]"'
+if command -v perl >/dev/null; then
+	# the published patterns, as an oracle, on text of many scripts
+	perl -CO -e 'srand(1); my @a = (" ", "  ", "\n", "\r\n", "\t", "\x{a0}", "\x{3000}", "a", "B", "\x{e9}", "\x{43c}",
+	    "\x{4e2d}", "\x{1f600}", "\x{301}", "1", "\x{663}", "\x{2167}", "!", "\x{2014}", "\x{27}", "s", "ll", "RE", "_", "\x{200d}");
+	    print join "", map { $a[rand @a] } 1 .. 20000' >mix.txt
+	for rule in gpt2 gpt4; do
+		tvocab -q --pattern $rule -n 400 mix.txt -o $rule.ten
+		perl -CSDA -e 'my %p = (gpt2 => qr/\x27s|\x27t|\x27re|\x27ve|\x27m|\x27ll|\x27d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+/,
+		    gpt4 => qr/(?i:\x27s|\x27t|\x27re|\x27ve|\x27m|\x27ll|\x27d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+/);
+		    local $/; my $t = <STDIN>; my %w; $w{$_}++ for $t =~ /$p{$ARGV[0]}/g; print scalar(keys %w), "\n"' $rule <mix.txt >want
+		got=$(tvocab --pattern $rule --split file -n 400 mix.txt 2>&1 >/dev/null | tr ' ' '\n' | sed -n 's/^distinct=//p')
+		is "$rule: as many distinct pieces as the published pattern finds" "$got" "$(cat want)"
+	done
+else
+	skip 'patterns' 'perl is not installed'
+fi
+finish
