@@ -9,7 +9,7 @@ set ylabel 'loss (nats a token)'
 set y2label 'learning rate'
 set y2tics
 set ytics nomirror
-set key top right
+set key outside top center horizontal
 plot csv using 'step':'loss' with lines lc rgb '#9db8d9' title 'training', \
      csv using 'step':'loss' smooth sbezier lw 2 lc rgb '#1f5fa8' title 'training, smoothed', \
      csv using 'step':'eval_loss' with linespoints pt 7 lw 2 lc rgb '#c0392b' title 'validation', \

@@ -60,7 +60,7 @@ $(OUT)/init.ten: $(OUT)/vocab.ten
 	    --context $(LENGTH) --vocab $(OUT)/vocab.ten -s $(SEED) -o $@
 
 $(OUT)/gpt.ten: $(OUT)/init.ten $(OUT)/train.ten $(OUT)/data/val.ten
-	$(tool)tpretrain -m $(OUT)/init.ten --eval $(OUT)/data/val.ten --eval-every 100 \
+	$(tool)tpretrain -m $(OUT)/init.ten --eval $(OUT)/data/val.ten --eval-every 50 --warmup 40 \
 	    --steps $(STEPS) -b $(BATCH) --lr $(LR) --dropout $(DROPOUT) -s $(SEED) --log $(OUT)/run.ten \
 	    -o $@ $(OUT)/train.ten
 $(OUT)/run.ten: $(OUT)/gpt.ten
