@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 #include "base/mem.h"
@@ -76,12 +77,24 @@ parse_parts(struct part *p)
 	return n;
 }
 
+static bool made_folder, finished;
+
+/* A folder that this run made and nothing came to be in. */
+static void
+remove_folder(void)
+{
+	if (made_folder && !finished)
+		rmdir(folder);
+}
+
 static void
 open_parts(struct part *p, size_t n, const struct ten_head *in)
 {
 	struct err e;
 	struct ten_writer_opts o = {.zstd_level = zstd, .byte_split = zstd > 0};
-	if (mkdir(folder, 0777) && errno != EEXIST)
+	atexit(remove_folder);
+	made_folder = mkdir(folder, 0777) == 0;
+	if (!made_folder && errno != EEXIST)
 		cli_die(ERR_RUNTIME, "%s: cannot create the folder: %s", folder, strerror(errno));
 	for (size_t i = 0; i < n; i++) {
 		struct ten_head h;
@@ -168,6 +181,7 @@ main(int argc, char **argv)
 		free(parts[i].name);
 		free(parts[i].path);
 	}
+	finished = true;
 	cli_account(quiet, "records_in=%" PRIu64 "%s", ten_reader_record(r), line);
 	ten_reader_free(r);
 	return 0;

@@ -24,7 +24,9 @@ fails 'a name with a slash' 2 tsplit --parts a/b=1 -o x all.ten
 fails 'the same name twice' 2 tsplit --parts a=0.5,a=0.5 -o x all.ten
 fails 'no parts' 2 tsplit -o x all.ten
 fails 'a key that is not there' 3 tsplit --parts a=1 --key nothing -o x all.ten
-ok 'refused, it makes no folder' test ! -e x
+head -c 9000 all.ten >cut.ten
+fails 'a stream that ends too early' 3 tsplit --parts a=1 -o x cut.ten
+ok 'refused, it leaves no folder' test ! -e x
 
 run 'tpack accounts for every token' 0 '' "~^tpack: documents=$n tokens_in=[0-9]+ tokens_placed=[0-9]+ tokens_dropped=0 short_documents_dropped=0 inputs=[0-9]+ rows=[0-9]+ fill=0[.]9[0-9]+$" tpack -l 100 all.ten -o rows.ten
 pairs() { # id target position of each input, from rows
