@@ -1,11 +1,11 @@
 #include "data/runs.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/tempfile.h"
 
 /* A run that is being read or written has a buffer; one that waits is a descriptor alone. */
 enum { RUN_BUFFER = 1 << 16, FEWEST_RUNS = 2, MOST_RUNS = 256 };
@@ -57,15 +57,8 @@ compare(const void *a, const void *b)
 static int
 open_run(struct run *r, struct err *e)
 {
-	const char *dir = getenv("TMPDIR");
-	char path[4096];
-	*r = (struct run){.fd = -1};
-	snprintf(path, sizeof path, "%s/tenon-XXXXXX", dir && *dir ? dir : "/tmp");
-	r->fd = mkostemp(path, O_CLOEXEC);
-	if (r->fd < 0)
-		return err_errno(e, "cannot create a temporary file %s", path);
-	unlink(path);
-	return 0;
+	*r = (struct run){.fd = tempfile_open(e)};
+	return r->fd < 0 ? -1 : 0;
 }
 
 /* A buffered stream over the run from its start. */

@@ -1,6 +1,5 @@
 #include "common/rowsource.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/tempfile.h"
 #include "common/cli.h"
 #include "model/lm_head.h"
 
@@ -36,13 +36,9 @@ spool_write(void *ctx, struct iovec *iov, int n, struct err *e)
 static int
 open_spool(struct row_source *s, struct err *e)
 {
-	const char *dir = getenv("TMPDIR");
-	char path[4096];
-	snprintf(path, sizeof path, "%s/tenon-XXXXXX", dir && *dir ? dir : "/tmp");
-	s->spool_fd = mkostemp(path, O_CLOEXEC);
+	s->spool_fd = tempfile_open(e);
 	if (s->spool_fd < 0)
-		return err_errno(e, "cannot create a temporary file %s", path);
-	unlink(path);
+		return -1;
 	struct ten_sink sink = {spool_write, &s->spool_fd};
 	return ten_writer_open(&s->spool, sink, ten_reader_head(s->pipe), NULL, e);
 }

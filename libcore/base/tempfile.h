@@ -1,0 +1,11 @@
+/* tempfile.h - temporary files that nobody else sees and that are gone with the process. */
+#ifndef TENON_BASE_TEMPFILE_H
+#define TENON_BASE_TEMPFILE_H
+
+#include "base/err.h"
+
+/* A descriptor of a new, empty, unlinked file in TMPDIR (/tmp when that is not set), close-on-exec;
+ * -1 with *e filled. The caller closes it. */
+int tempfile_open(struct err *e);
+
+#endif
