@@ -2,7 +2,8 @@
 #
 #     make -f pipelines/pretrain.mk OUT=folder TEXT=book.txt
 #
-# Documents are separated by blank lines. The settings below can be given on the command line;
+# Documents are separated by blank lines; a text with fewer than 20 of them is cut at line ends, one with
+# fewer than 20 lines at full stops. The settings below can be given on the command line;
 # a changed setting redoes what depends on it, and a killed run goes on where it was.
 SHELL = bash
 .SHELLFLAGS = -eu -o pipefail -c
@@ -27,6 +28,13 @@ LR = 2e-3
 DROPOUT = 0.1
 PROMPTS = Once upon a time|The old man|"Good morning," said
 
+# how the text is cut into documents
+split := $(shell awk -v RS= 'END { print NR < 20 }' '$(TEXT)')
+ifeq ($(split),1)
+split := $(shell awk 'END { print NR < 20 }' '$(TEXT)')
+how = $(if $(filter 1,$(split)),--separator '. ',--split line)
+endif
+
 tool = $(if $(BIN),$(BIN)/)
 SETTINGS = $(TEXT) $(SEED) $(VOCAB) $(LENGTH) $(LAYERS) $(HEADS) $(WIDTH) $(STEPS) $(BATCH) $(LR) $(DROPOUT)
 
@@ -42,10 +50,10 @@ $(OUT)/settings: FORCE | $(OUT)
 	@echo '$(SETTINGS)' | cmp -s - $@ || echo '$(SETTINGS)' > $@
 
 $(OUT)/vocab.ten: $(TEXT) $(OUT)/settings
-	$(tool)tvocab -n $(VOCAB) $(TEXT) -o $@
+	$(tool)tvocab $(how) -n $(VOCAB) $(TEXT) -o $@
 
 $(OUT)/tokens.ten: $(OUT)/vocab.ten $(TEXT)
-	$(tool)ttok -m $(OUT)/vocab.ten $(TEXT) -o $@
+	$(tool)ttok $(how) -m $(OUT)/vocab.ten $(TEXT) -o $@
 
 # one command makes both parts; the train part stands for both
 $(OUT)/data/train.ten: $(OUT)/tokens.ten
