@@ -52,11 +52,10 @@ run 'documents of a pipe, killed and resumed' 0 '' '' sh -c 'cat tokens.ten | tp
 run 'documents, the same bytes' 0 '' '' cmp docs.ten docs2.ten
 
 # signals
-timeout -s TERM 0.5 tpretrain -q -j1 -m init.ten --steps 100000 -b 8 -o long.ten train.ten 2>"$T.err" &
-wait $!
 tpretrain -q -j1 -m init.ten --steps 100000 -b 8 -o sig.ten train.ten 2>"$T.err" &
 pid=$!
-sleep 0.7
+until [ -d sig.ten.ckpt ]; do sleep 0.1; done # from then on it is ready for signals
+sleep 0.5
 kill -TERM $pid
 wait $pid
 is 'TERM: exit status 75' $? 75
@@ -68,7 +67,7 @@ fails 'a checkpoint of other options is refused' 3 tpretrain -q -m init.ten --st
 # a damaged newest checkpoint: the one before it serves
 tpretrain -q -j1 -m init.ten --steps 100000 -b 8 --save-every 5 -o sig.ten train.ten 2>"$T.err" &
 pid=$!
-sleep 1
+until [ "$(ls sig.ten.ckpt/step-*.ten | wc -l)" = 2 ] && [ "$(ls sig.ten.ckpt | grep -c '5[.]ten\|0[.]ten')" = 2 ]; do sleep 0.1; done
 kill -KILL $pid
 wait $pid 2>/dev/null
 newest=$(ls sig.ten.ckpt/step-*.ten | tail -n 1)
