@@ -110,13 +110,6 @@ add_document(struct packing *p, const int32_t *ids, size_t n, struct err *e)
 	return pack_document(&p->packer, ids, n, e);
 }
 
-static uint64_t
-vocabulary_size(const struct ten_head *h)
-{
-	const struct ten_kv *kv = ten_head_kv(h, "vocab_size");
-	return kv ? strtoull(kv->value, NULL, 10) : 0;
-}
-
 static void
 pack_stream(struct packing *p, struct ten_reader *r)
 {
@@ -126,7 +119,7 @@ pack_stream(struct packing *p, struct ten_reader *r)
 	struct ten_value *values = at < 0 ? NULL : mem_zalloc(h->nfields, sizeof *values, "fields", &e);
 	if (!values)
 		cli_fail(&e);
-	p->vocab = vocabulary_size(h);
+	p->vocab = cli_head_number(r, "vocab_size", 0);
 	open_rows(p, h);
 	while ((got = ten_read(r, values, &e)) > 0) {
 		check_ids(p, r, values[at].data, values[at].count);
@@ -142,7 +135,9 @@ pack_stream(struct packing *p, struct ten_reader *r)
 static void
 account(const struct packing *p)
 {
-	uint64_t rows = p->packer.rows, placed = p->tokens_in - p->short_tokens - (wrap && p->n == 1);
+	uint64_t rows = p->packer.rows, placed = p->tokens_in - p->short_tokens;
+	if (p->pairs == 0 && wrap) /* what waits after a row was that row's last target: only a lone token is lost */
+		placed = 0;
 	cli_account(quiet, "documents=%" PRIu64 " tokens_in=%" PRIu64 " tokens_placed=%" PRIu64
 	    " tokens_dropped=%" PRIu64 " short_documents_dropped=%" PRIu64 " inputs=%" PRIu64 " rows=%" PRIu64
 	    " fill=%.4f", p->documents, p->tokens_in, placed, p->tokens_in - placed, p->short_documents,

@@ -37,7 +37,7 @@ struct part {
 	char *name, *path;
 	double below;      /* a record whose hash / 2^64 is below this and no earlier one is here */
 	struct cli_out out;
-	uint64_t records;
+	uint64_t records, tokens;
 };
 
 /* ---- the parts ---- */
@@ -128,7 +128,7 @@ place_of(XXH3_state_t *state, const struct ten_head *h, const struct ten_value *
 }
 
 static void
-split(struct ten_reader *r, struct part *p, int only)
+split(struct ten_reader *r, struct part *p, int only, int ids)
 {
 	struct err e;
 	const struct ten_head *h = ten_reader_head(r);
@@ -144,6 +144,7 @@ split(struct ten_reader *r, struct part *p, int only)
 			i++;
 		cli_write(&p[i].out, values);
 		p[i].records++;
+		p[i].tokens += ids < 0 ? 0 : values[ids].count;
 	}
 	if (got < 0)
 		cli_fail(&e);
@@ -169,7 +170,8 @@ main(int argc, char **argv)
 	if (key && only < 0)
 		cli_die(ERR_DATA, "%s: has no field `%s'", ten_reader_name(r), key);
 	open_parts(parts, n, ten_reader_head(r));
-	split(r, parts, only);
+	int ids = ten_head_find(ten_reader_head(r), "ids");
+	split(r, parts, only, ids);
 	char line[4096] = "";
 	size_t at = 0;
 	for (size_t i = 0; i < n; i++) {
@@ -178,6 +180,8 @@ main(int argc, char **argv)
 			cli_warn("part %s has no records", parts[i].name);
 		if (at < sizeof line)
 			at += (size_t)snprintf(line + at, sizeof line - at, " %s=%" PRIu64, parts[i].name, parts[i].records);
+		if (ids >= 0 && at < sizeof line)
+			at += (size_t)snprintf(line + at, sizeof line - at, " %s_tokens=%" PRIu64, parts[i].name, parts[i].tokens);
 		free(parts[i].name);
 		free(parts[i].path);
 	}

@@ -10,6 +10,12 @@
 /* A run that is being read or written has a buffer; one that waits is a descriptor alone. */
 enum { RUN_BUFFER = 1 << 16, FEWEST_RUNS = 2, MOST_RUNS = 256 };
 
+/* An item in memory: its bytes are at room + at. */
+struct entry {
+	struct run_item item;
+	size_t at;
+};
+
 void
 sorter_open(struct sorter *s, size_t limit)
 {
@@ -33,8 +39,7 @@ sorter_close(struct sorter *s)
 	for (size_t i = 0; i < s->nruns; i++)
 		close_run(&s->runs[i]);
 	free(s->runs);
-	free(s->entries);
-	free(s->bytes);
+	free(s->room);
 	free(s->heap);
 	memset(s, 0, sizeof *s);
 }
@@ -92,6 +97,21 @@ put(struct run *r, const struct run_item *it, const void *bytes, struct err *e)
 	return 0;
 }
 
+/* A buffer for `size` bytes and no more. */
+static int
+hold(struct run *r, size_t size, struct err *e)
+{
+	if (size <= r->cap)
+		return 0;
+	free(r->bytes);
+	r->cap = 0;
+	r->bytes = malloc(size);
+	if (!r->bytes)
+		return err_nomem(e, size, "a record");
+	r->cap = size;
+	return 0;
+}
+
 /* The next item of a run into r->item and r->bytes: 1, 0 at its end, -1. */
 static int
 get(struct run *r, struct err *e)
@@ -99,62 +119,106 @@ get(struct run *r, struct err *e)
 	size_t got = fread(&r->item, 1, sizeof r->item, r->f);
 	if (got == 0 && !ferror(r->f))
 		return 0;
-	if (got != sizeof r->item || mem_grow(&r->bytes, &r->cap, r->item.size, 1, "a record", e))
-		return ferror(r->f) || got != sizeof r->item ? err_errno(e, "temporary file") : -1;
+	if (got != sizeof r->item)
+		return err_errno(e, "temporary file");
+	if (hold(r, r->item.size, e))
+		return -1;
 	if (r->item.size && fread(r->bytes, r->item.size, 1, r->f) != 1)
 		return err_errno(e, "temporary file");
 	return 1;
 }
 
-static int merge_first(struct sorter *s, size_t n, struct err *e);
+/* ---- the items in memory: bytes from the front of the room, entries from its back ---- */
+
+/* What n entries take: sorting them needs as much again. */
+static size_t
+entries_size(size_t n)
+{
+	return 2 * n * sizeof(struct entry);
+}
+
+static struct entry *
+entries(const struct sorter *s)
+{
+	return (struct entry *)(s->room + s->cap) - s->n;
+}
+
+static void
+drop_room(struct sorter *s)
+{
+	free(s->room);
+	s->room = NULL;
+	s->cap = s->n = s->nbytes = 0;
+}
+
+/* A room of the limit, or of what one item alone needs. Pages that nothing touches take no memory. */
+static int
+make_room(struct sorter *s, size_t need, struct err *e)
+{
+	size_t cap = (need < s->limit ? s->limit : need) & ~(sizeof(struct entry) - 1);
+	cap += sizeof(struct entry);
+	drop_room(s);
+	s->room = malloc(cap);
+	if (!s->room)
+		return err_nomem(e, cap, "records");
+	s->cap = cap;
+	return 0;
+}
 
 static int
 spill(struct sorter *s, struct err *e)
 {
-	if (s->nruns == MOST_RUNS && merge_first(s, MOST_RUNS / 2, e))
-		return -1;
 	if (mem_grow(&s->runs, &s->cap_runs, s->nruns + 1, sizeof *s->runs, "runs", e))
 		return -1;
 	struct run *r = &s->runs[s->nruns++];
 	if (open_run(r, e) || attach(r, "w", e))
 		return -1;
-	if (s->n)
-		qsort(s->entries, s->n, sizeof *s->entries, compare);
+	struct entry *first = entries(s);
+	qsort(first, s->n, sizeof *first, compare);
 	int rc = 0;
 	for (size_t i = 0; i < s->n && rc == 0; i++)
-		rc = put(r, &s->entries[i].item, s->bytes + s->entries[i].at, e);
+		rc = put(r, &first[i].item, s->room + first[i].at, e);
 	s->n = s->nbytes = 0;
 	return rc || detach(r, e) ? -1 : 0;
 }
 
-/* Room for `need` bytes of records; doubling stops at the limit. */
+static size_t fan_in(const struct sorter *s);
+static int merge_first(struct sorter *s, size_t n, struct err *e);
+
+/* Writes what is in memory, and merges runs where they have become many. */
 static int
-grow_bytes(struct sorter *s, size_t need, struct err *e)
+make_way(struct sorter *s, struct err *e)
 {
-	if (need <= s->cap_bytes)
+	if (spill(s, e))
+		return -1;
+	if (s->nruns < MOST_RUNS)
 		return 0;
-	size_t cap = 2 * need < s->limit ? 2 * need : need < s->limit ? s->limit : need;
-	char *p = realloc(s->bytes, cap);
-	if (!p)
-		return err_nomem(e, cap, "records");
-	s->bytes = p;
-	s->cap_bytes = cap;
+	drop_room(s);
+	for (size_t n = fan_in(s); s->nruns > MOST_RUNS / 2;)
+		if (merge_first(s, n, e))
+			return -1;
 	return 0;
 }
 
 int
 sorter_add(struct sorter *s, uint64_t key, const void *bytes, size_t size, struct err *e)
 {
-	size_t need = (s->n + 1) * sizeof *s->entries + s->nbytes + size;
-	if (s->n && need > s->limit && spill(s, e))
-		return -1;
-	if (mem_grow(&s->entries, &s->cap_entries, s->n + 1, sizeof *s->entries, "records", e) ||
-	    grow_bytes(s, s->nbytes + size, e))
+	size_t need;
+	if (add_overflows(entries_size(s->n + 1) + s->nbytes, size, &need))
+		return err_nomem(e, size, "a record");
+	if (s->n && need > s->cap) {
+		if (make_way(s, e))
+			return -1;
+		need = entries_size(1) + size;
+	}
+	if (need > s->cap && make_room(s, need, e))
 		return -1;
 	if (size)
-		memcpy(s->bytes + s->nbytes, bytes, size);
-	s->entries[s->n++] = (struct entry){{key, s->count++, size}, s->nbytes};
+		memcpy(s->room + s->nbytes, bytes, size);
+	s->n++;
+	*entries(s) = (struct entry){{key, s->count++, size}, s->nbytes};
 	s->nbytes += size;
+	s->largest = size > s->largest ? size : s->largest;
 	return 0;
 }
 
@@ -173,6 +237,14 @@ sift(struct sorter *s, size_t i)
 		s->heap[i] = s->heap[child];
 	}
 	s->heap[i] = moving;
+}
+
+/* How many runs the memory can hold open, each with a buffer and its next record. */
+static size_t
+fan_in(const struct sorter *s)
+{
+	size_t n = s->limit / (RUN_BUFFER + s->largest);
+	return n < FEWEST_RUNS ? FEWEST_RUNS : n > MOST_RUNS ? MOST_RUNS : n;
 }
 
 /* Makes a heap of the first n runs. */
@@ -233,18 +305,13 @@ sorter_finish(struct sorter *s, struct err *e)
 {
 	if (s->nruns == 0) { /* all in memory */
 		if (s->n)
-			qsort(s->entries, s->n, sizeof *s->entries, compare);
+			qsort(entries(s), s->n, sizeof(struct entry), compare);
 		return 0;
 	}
 	if (s->n && spill(s, e))
 		return -1;
-	free(s->entries);
-	free(s->bytes);
-	s->entries = NULL;
-	s->bytes = NULL;
-	s->cap_entries = s->cap_bytes = 0;
-	size_t most = s->limit / (2 * RUN_BUFFER);
-	most = most < FEWEST_RUNS ? FEWEST_RUNS : most > MOST_RUNS ? MOST_RUNS : most;
+	drop_room(s);
+	size_t most = fan_in(s);
 	while (s->nruns > most)
 		if (merge_first(s, s->nruns - most + 1 < most ? s->nruns - most + 1 : most, e))
 			return -1;
@@ -257,8 +324,9 @@ sorter_next(struct sorter *s, const void **bytes, size_t *size, struct err *e)
 	if (s->nruns == 0) {
 		if (s->next == s->n)
 			return 0;
-		*bytes = s->bytes + s->entries[s->next].at;
-		*size = s->entries[s->next++].item.size;
+		const struct entry *it = &entries(s)[s->next++];
+		*bytes = s->room + it->at;
+		*size = it->item.size;
 		return 1;
 	}
 	/* the run whose item was given last moves on only now: the bytes are its own */

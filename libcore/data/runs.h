@@ -1,8 +1,9 @@
 /* runs.h - sorts more keyed items than fit in memory.
  *
  * Items are collected up to a limit, sorted, and written to an unlinked temporary file as a run;
- * runs are then merged, several times over when they are too many for the memory. The order is
- * that of (key, number), which no limit changes. */
+ * runs are then merged, several times over when they and a record of each are too many for the
+ * memory. The order is that of (key, number), which no limit changes. Two records and two buffers are
+ * the least that merging needs, whatever the limit. */
 #ifndef TENON_DATA_RUNS_H
 #define TENON_DATA_RUNS_H
 
@@ -19,10 +20,9 @@ struct run_item {
 
 struct sorter {
 	size_t limit;          /* bytes */
-	struct entry { struct run_item item; size_t at; } *entries;
-	size_t n, cap_entries;
-	char *bytes;
-	size_t nbytes, cap_bytes;
+	char *room;            /* records from the front, their entries from the back */
+	size_t cap, n, nbytes;
+	size_t largest;        /* record, bytes */
 	uint64_t count;
 	struct run { int fd; FILE *f; struct run_item item; char *bytes; size_t cap; } *runs;
 	size_t nruns, cap_runs;

@@ -7,7 +7,7 @@ ttok -q --split line -m vocab.ten lines.txt -o all.ten
 n=$(wc -l <lines.txt)
 records() { tdump --csv "$@" | tail -n +2; }
 
-run 'tsplit accounts' 0 '' "~^tsplit: records_in=$n a=[0-9]+ b=[0-9]+ c=[0-9]+$" tsplit --parts a=0.5,b=0.3,c=0.2 -o parts/ all.ten
+run 'tsplit accounts' 0 '' "~^tsplit: records_in=$n a=[0-9]+ a_tokens=[0-9]+ b=[0-9]+ b_tokens=[0-9]+ c=[0-9]+ c_tokens=[0-9]+$" tsplit --parts a=0.5,b=0.3,c=0.2 -o parts/ all.ten
 run 'parts are sound streams' 0 '' '' tcheck -q parts/a.ten parts/b.ten parts/c.ten
 is 'no record is lost' "$(for p in a b c; do records parts/$p.ten; done | sort | md5sum)" "$(records all.ten | sort | md5sum)"
 ok 'shares are about right' awk -v a="$(records parts/a.ten | wc -l)" -v n="$n" 'BEGIN { exit !(a > n * 0.4 && a < n * 0.6) }'
@@ -51,6 +51,11 @@ tvocab -q --type byte --no-special stories.txt -o byte.ten
 printf 'a\n\nbb\n\nc' | ttok -q --separator '
 ' -m byte.ten | tpack -l 8 -o short.ten 2>err
 is 'documents too short are dropped and counted' "$(cat err)" 'tpack: documents=5 tokens_in=4 tokens_placed=2 tokens_dropped=2 short_documents_dropped=4 inputs=1 rows=1 fill=0.1250'
+printf 'abcde' | ttok -q -m byte.ten -o five.ten
+tpack --wrap -l 4 five.ten -o short.ten 2>err
+is '--wrap: what is left over was the last target' "$(cut -d' ' -f3-5 err)" 'tokens_in=5 tokens_placed=5 tokens_dropped=0'
+printf 'a' | ttok -q -m byte.ten | tpack --wrap -l 4 -o short.ten 2>err
+is '--wrap: a lone token is dropped' "$(cut -d' ' -f3-5 err)" 'tokens_in=1 tokens_placed=0 tokens_dropped=1'
 is 'what is known of the tokens stays' "$(tdump -n 0 rows.ten | grep -E '^  (vocab_size|length) ')" '  vocab_size = 400
   length = 100'
 fails 'text' 3 tpack stories.txt -o x.ten
@@ -68,6 +73,12 @@ for i in $(seq 60); do cat rows.ten; done >big.ten
 size=$(stat -c %s big.ten)
 command -v /usr/bin/time >/dev/null && case $(nm -D "$BUILD/bin/tshuf" 2>/dev/null) in *asan*) false ;; *) true ;; esac && {
 	/usr/bin/time -f %M -o peak tshuf -q --memory $((size / 10)) big.ten -o bs.ten
+	head -c 40000000 /dev/zero | tr '\0' 'a' | fold -w 4000000 | ttok -q --split line -m byte.ten -o long.ten
+	/usr/bin/time -f %M -o peak2 tshuf -q --memory 4M long.ten -o longs.ten
+	ok 'records as large as the memory: a few at a time' test "$(cat peak2)" -lt $((6 * 16000 + 16384))
+	yes a | head -n 1000000 | ttok -q --split line -m byte.ten -o tiny.ten
+	/usr/bin/time -f %M -o peak3 tshuf -q --memory 24M tiny.ten -o tinys.ten
+	ok 'tiny records: the peak is bounded' test "$(cat peak3)" -lt $((24000 + 16384))
 	ok 'ten times its memory: the peak is bounded' test "$(cat peak)" -lt $((size / 10 / 1024 + 16384))
 }
 ok 'refused, it leaves nothing' test ! -e x.ten

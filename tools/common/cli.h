@@ -88,7 +88,10 @@ void cli_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Opens an operand as a record stream: NULL or "-" is standard input (refused with the usage
  * line and exit 2 when that is a terminal). */
 struct ten_reader *cli_reader(const char *path);
-/* The same for bytes: returns the descriptor, sets *name for messages. */
+/* Key-value `key` of the stream as a whole number; `absent` when it has none, exit 3 when it is
+ * something else. */
+uint64_t cli_head_number(const struct ten_reader *r, const char *key, uint64_t absent);
+/* An operand as bytes: returns the descriptor, sets *name for messages. */
 int cli_input(const char *path, const char **name);
 
 /* Refuses an input and an output that are the same file only where that would be unsafe:

@@ -56,6 +56,20 @@ cli_reader(const char *path)
 	return r;
 }
 
+uint64_t
+cli_head_number(const struct ten_reader *r, const char *key, uint64_t absent)
+{
+	uint64_t v;
+	const char *why;
+	const struct ten_kv *kv = ten_head_kv(ten_reader_head(r), key);
+	if (!kv)
+		return absent;
+	if (cli_parse_u64(kv->value, &v, &why))
+		cli_die(ERR_DATA, "%s: `%s' is `%.40s', which %s", ten_reader_name(r), key,
+		    (const char *)kv->value, why);
+	return v;
+}
+
 /* ---- provenance ---- */
 
 static int
