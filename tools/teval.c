@@ -78,7 +78,7 @@ open_model(struct eval *v)
 	v->out.best = mem_zalloc(v->max_tokens, sizeof(int32_t), "predictions", &e);
 	if (!v->out.logp || !v->out.best ||
 	    trunk_open(&v->trunk, c, &v->model.table, v->max_tokens, c->context, false, &e) ||
-	    lm_head_open(&v->head, c->width, c->vocab, v->max_tokens, &e))
+	    lm_head_open(&v->head, c, &v->model.table, v->max_tokens, &e))
 		cli_fail(&e);
 }
 
@@ -177,7 +177,7 @@ evaluate_file(struct eval *v, const char *path, struct cli_progress *progress)
 	int got;
 	uint64_t begin = v->totals.records, seen = UINT64_MAX, used = 0;
 	size_t context = v->model.cfg.context;
-	if (row_source_open(&s, path, v->model.cfg.vocab, context, &e) ||
+	if (row_source_open(&s, path, &v->model.cfg, row_use_of(&v->model.cfg), &e) ||
 	    model_check_tokenizer(&v->model, row_source_head(&s), s.name, &e))
 		cli_fail(&e);
 	if (per_record && !v->records.w)

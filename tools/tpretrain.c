@@ -1,4 +1,4 @@
-/* tpretrain - train a language model on the next token */
+/* tpretrain - train a model on data that is its own supervision */
 #include <string.h>
 
 #include "common/trainloop.h"
@@ -8,11 +8,12 @@ static struct train_run run = {TRAIN_DEFAULTS};
 int
 main(int argc, char **argv)
 {
-	static const struct cli_opt opts[] = {TRAIN_OPTIONS(&run)};
-	static const struct cli_tool tool = {"tpretrain", "[rows-or-tokens]",
-	    "Train a language model to predict the next token.", opts, sizeof opts / sizeof *opts,
+	static const struct cli_opt opts[] = {OBJECTIVE_OPTIONS(&run), TRAIN_OPTIONS(&run)};
+	static const struct cli_tool tool = {"tpretrain", "[rows]",
+	    "Train a model to predict the next token or masked ones, or to tell views apart.", opts, sizeof opts / sizeof *opts,
 	    "tpretrain -m init.ten --steps 100 -o gpt.ten train.ten\n"
 	    "tpretrain -m init.ten --eval val.ten --steps 100 --log run.ten -o gpt.ten train.ten\n"
+	    "tmask -m bert-init.ten train.ten | tpretrain -m bert-init.ten --steps 100 -o bert.ten\n"
 	    "tpack -l 64 tokens.ten | tshuf | tpretrain -m init.ten --steps 100 -o gpt.ten"};
 	size_t n;
 	char **operands = cli_parse(&tool, argc, argv, &n);

@@ -52,6 +52,18 @@ silu_slope(real x)
 	return s + x * s * (1 - s);
 }
 
+KERNEL_INLINE real
+relu(real x)
+{
+	return x < 0 ? 0 : x; /* NaN stays */
+}
+
+KERNEL_INLINE real
+relu_slope(real x)
+{
+	return x > 0 ? 1 : 0;
+}
+
 /* Each plain activation: f_row sets y = f(x + bias); f_slope, for n rows and w columns of c, sets
  * dx = dy f'(x), which may be x or dy element for element, and adds dx to the columns' sums s. */
 #define ROW(f)                                                                                 \
@@ -83,9 +95,11 @@ silu_slope(real x)
 ROW(gelu_tanh)
 ROW(gelu)
 ROW(silu)
+ROW(relu)
 SLOPE(gelu_tanh)
 SLOPE(gelu)
 SLOPE(silu)
+SLOPE(relu)
 
 KERNEL static void
 swiglu_row(real *restrict y, real *restrict x, const real *restrict bias, size_t c)
@@ -120,6 +134,7 @@ static void (*const row_of[])(real *, real *, const real *, size_t) = {
     [ACT_GELU_TANH] = gelu_tanh_row,
     [ACT_GELU] = gelu_row,
     [ACT_SILU] = silu_row,
+    [ACT_RELU] = relu_row,
     [ACT_SWIGLU] = swiglu_row,
 };
 
@@ -128,6 +143,7 @@ static void (*const slope_of[])(real *, real *, const real *, const real *, size
     [ACT_GELU_TANH] = gelu_tanh_slope_rows,
     [ACT_GELU] = gelu_slope_rows,
     [ACT_SILU] = silu_slope_rows,
+    [ACT_RELU] = relu_slope_rows,
 };
 
 void

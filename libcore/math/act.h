@@ -12,7 +12,8 @@ enum act {
 	ACT_GELU_TANH, /* x sigmoid(2 sqrt(2/pi) (x + 0.044715 x^3)): GPT-2's (Hendrycks & Gimpel 2016) */
 	ACT_GELU,      /* x Phi(x), the same paper, exact */
 	ACT_SILU,      /* x sigmoid(x) */
-	ACT_SWIGLU     /* silu(gate) * value (Shazeer 2020), LLaMA's */
+	ACT_SWIGLU,    /* silu(gate) * value (Shazeer 2020), LLaMA's */
+	ACT_RELU       /* max(x, 0) */
 };
 
 /* Columns of x for one column of y: 1 or 2. */

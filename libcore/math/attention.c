@@ -22,15 +22,15 @@ my_scratch(real *scratch, size_t max_keys)
 	return scratch + (size_t)omp_get_thread_num() * 2 * BLOCK * (max_keys + 16);
 }
 
-/* In place: row r of s (rows, ld) holds scores of which the first `seen + r` count; they become
- * probabilities, the others up to `keys` zero. lse with stride ldl may be NULL. */
+/* In place: row r of s (rows, ld) holds scores of which the first `seen + r` count, or all `keys` when
+ * they are fewer; they become probabilities, the others up to `keys` zero. lse with stride ldl may be NULL. */
 KERNEL static void
 softmax_rows(real *restrict s, size_t ld, size_t rows, size_t keys, size_t seen,
     real *restrict lse, size_t ldl)
 {
 	for (size_t r = 0; r < rows; r++) {
 		real *restrict x = s + r * ld;
-		size_t n = seen + r;
+		size_t n = seen + r < keys ? seen + r : keys;
 		real m = x[0], sum = 0;
 #pragma omp simd reduction(max : m)
 		for (size_t j = 0; j < n; j++)
@@ -58,7 +58,7 @@ softmax_backward_rows(real *restrict s, real *restrict dp, size_t ld, size_t row
 {
 	for (size_t r = 0; r < rows; r++) {
 		real *restrict p = s + r * ld, *restrict g = dp + r * ld;
-		size_t n = seen + r;
+		size_t n = seen + r < keys ? seen + r : keys;
 		real l = lse[r * ldl], dr = d[r];
 		for (size_t j = 0; j < n; j++) {
 			p[j] = vexp(p[j] - l);
@@ -89,9 +89,10 @@ forward_head(real *restrict o, real *restrict lse, const real *q, size_t ldq, co
 	size_t hd = a->head_dim, ldo = a->heads * hd;
 	real scale = (real)(1 / sqrt((double)hd));
 	for (size_t i = 0; i < s->n; i += BLOCK) {
-		size_t rows = s->n - i < BLOCK ? s->n - i : BLOCK, keys = s->past + i + rows;
+		size_t rows = s->n - i < BLOCK ? s->n - i : BLOCK;
+		size_t keys = a->both ? s->past + s->n : s->past + i + rows, seen = a->both ? keys : s->past + i + 1;
 		gemm_tile(false, true, rows, keys, hd, scale, q + i * ldq, ldq, k, ldk, false, scores, keys);
-		softmax_rows(scores, keys, rows, keys, s->past + i + 1, lse ? lse + i * a->heads : NULL,
+		softmax_rows(scores, keys, rows, keys, seen, lse ? lse + i * a->heads : NULL,
 		    a->heads);
 		gemm_tile(false, false, rows, hd, keys, 1, scores, keys, v, ldk, false, o + i * ldo, ldo);
 	}
@@ -123,12 +124,13 @@ backward_head(real *restrict dq, real *restrict dk, real *restrict dv, const rea
 	size_t hd = a->head_dim, ldo = a->heads * hd;
 	real scale = (real)(1 / sqrt((double)hd)), d[BLOCK];
 	for (size_t i = 0; i < n; i += BLOCK) {
-		size_t rows = n - i < BLOCK ? n - i : BLOCK, keys = i + rows;
+		size_t rows = n - i < BLOCK ? n - i : BLOCK;
+		size_t keys = a->both ? n : i + rows, seen = a->both ? keys : i + 1;
 		const real *qi = q + i * ldq, *di = d_o + i * ldo;
 		row_dots(d, o + i * ldo, di, ldo, rows, hd);
 		gemm_tile(false, true, rows, keys, hd, scale, qi, ldq, k, ldk, false, p, keys);
 		gemm_tile(false, true, rows, keys, hd, 1, di, ldo, v, ldk, false, dp, keys);
-		softmax_backward_rows(p, dp, keys, rows, keys, i + 1, lse + i * a->heads, d, a->heads, scale);
+		softmax_backward_rows(p, dp, keys, rows, keys, seen, lse + i * a->heads, d, a->heads, scale);
 		gemm_tile(true, false, keys, hd, rows, 1, p, keys, di, ldo, true, dv, ldk);
 		gemm_tile(true, false, keys, hd, rows, 1, dp, keys, qi, ldq, true, dk, ldk);
 		gemm_tile(false, false, rows, hd, keys, 1, dp, keys, k, ldk, false, dq + i * ldq, ldq);

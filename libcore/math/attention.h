@@ -1,23 +1,26 @@
-/* attention.h - causal scaled dot-product attention (Vaswani et al. 2017, section 3.2.1) with
- * grouped key-value heads (Ainslie et al. 2023), over runs of tokens that see only each other.
+/* attention.h - scaled dot-product attention, causal or in both directions, (Vaswani et al. 2017,
+ * section 3.2.1) with grouped key-value heads (Ainslie et al. 2023), over runs of tokens that see only each other.
  *
  * Scores exist for one block of queries of one head at a time; backward recomputes them from
  * the saved log-sum-exp of each row (Dao et al. 2022, section 3). */
 #ifndef TENON_MATH_ATTENTION_H
 #define TENON_MATH_ATTENTION_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/mem.h"
 
 /* A run of n queries at rows [row, row + n) of a batch. Its keys and values are past + n rows
- * from row `key` on of the key and value arrays; query i sees the first past + i + 1 of them. */
+ * from row `key` on of the key and value arrays; query i sees the first past + i + 1 of them, or all of
+ * them in both directions. */
 struct span {
 	size_t row, n, past, key;
 };
 
 struct attn {
 	size_t heads, kv_heads, head_dim; /* query heads [g*heads/kv_heads, ...) share key head g */
+	bool both;                        /* directions */
 };
 
 /* Elements of scratch that forward and backward need for spans of at most max_keys keys on

@@ -107,6 +107,27 @@ embedding_forward(real *restrict y, const int32_t *ids, const int32_t *pos,
 	}
 }
 
+KERNEL static void
+add_rows(real *restrict y, const int32_t *ids, const real *restrict table, size_t n, size_t c)
+{
+	for (size_t i = 0; i < n; i++, y += c) {
+		const real *restrict t = table + (size_t)ids[i] * c;
+		for (size_t j = 0; j < c; j++)
+			y[j] += t[j];
+	}
+}
+
+void
+embedding_add(real *restrict y, const int32_t *ids, const real *restrict table, size_t n, size_t c)
+{
+#pragma omp parallel if (n * c >= PAR_MIN)
+	{
+		size_t lo, hi;
+		par_share(n, 1, &lo, &hi);
+		add_rows(y + lo * c, ids + lo, table, hi - lo, c);
+	}
+}
+
 /* dw[ids[i]] += dy[i] for columns [0, w) of c. */
 KERNEL static void
 scatter_cols(real *restrict dw, const real *restrict dy, const int32_t *ids, size_t n, size_t w,

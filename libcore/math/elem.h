@@ -26,6 +26,9 @@ void embedding_forward(real *restrict y, const int32_t *ids, const int32_t *pos,
 void embedding_backward(real *restrict dwte, real *restrict dwpe, const real *restrict dy,
     const int32_t *ids, const int32_t *pos, size_t n, size_t c);
 
+/* y[i] += table[ids[i]], for a further table. */
+void embedding_add(real *restrict y, const int32_t *ids, const real *restrict table, size_t n, size_t c);
+
 /* Rotary positions (Su et al. 2021) in the layout of LLaMA on Hugging Face: within a head of
  * hd (even) numbers, i and i + hd/2 turn together by pos * theta^(-2i/hd).
  * rope_table sets cos and sin (max, hd/2). rope_forward turns in place the heads at

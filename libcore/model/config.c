@@ -9,8 +9,9 @@
 #include <string.h>
 
 static const struct arch_traits traits[ARCH_COUNT] = {
-    [ARCH_GPT2] = {"gpt2", false, false, false, true},
-    [ARCH_LLAMA] = {"llama", true, true, true, false},
+    [ARCH_GPT2] = {"gpt2", false, false, ACT_GELU_TANH, false},
+    [ARCH_LLAMA] = {"llama", true, true, ACT_SWIGLU, false},
+    [ARCH_BERT] = {"bert", false, false, ACT_GELU, true},
 };
 
 enum kind { ARCH, SIZE, BOOL, REAL };
@@ -19,18 +20,22 @@ static const struct item {
 	const char *name;
 	enum kind kind;
 	size_t at;
+	bool optional;
 } items[] = {
-    {"arch", ARCH, offsetof(struct config, arch)},
-    {"layers", SIZE, offsetof(struct config, layers)},
-    {"heads", SIZE, offsetof(struct config, heads)},
-    {"kv_heads", SIZE, offsetof(struct config, kv_heads)},
-    {"width", SIZE, offsetof(struct config, width)},
-    {"hidden", SIZE, offsetof(struct config, hidden)},
-    {"context", SIZE, offsetof(struct config, context)},
-    {"vocab", SIZE, offsetof(struct config, vocab)},
-    {"tied", BOOL, offsetof(struct config, tied)},
-    {"norm_eps", REAL, offsetof(struct config, norm_eps)},
-    {"rope_theta", REAL, offsetof(struct config, rope_theta)},
+    {"arch", ARCH, offsetof(struct config, arch), false},
+    {"layers", SIZE, offsetof(struct config, layers), false},
+    {"heads", SIZE, offsetof(struct config, heads), false},
+    {"kv_heads", SIZE, offsetof(struct config, kv_heads), false},
+    {"width", SIZE, offsetof(struct config, width), false},
+    {"hidden", SIZE, offsetof(struct config, hidden), false},
+    {"context", SIZE, offsetof(struct config, context), false},
+    {"vocab", SIZE, offsetof(struct config, vocab), false},
+    {"tied", BOOL, offsetof(struct config, tied), false},
+    {"norm_eps", REAL, offsetof(struct config, norm_eps), false},
+    {"rope_theta", REAL, offsetof(struct config, rope_theta), false},
+    {"types", SIZE, offsetof(struct config, types), true},
+    {"post_norm", BOOL, offsetof(struct config, post_norm), true},
+    {"projection", SIZE, offsetof(struct config, projection), true},
 };
 
 const struct arch_traits *
@@ -54,9 +59,9 @@ config_fill(struct config *c)
 	if (!c->kv_heads)
 		c->kv_heads = c->heads;
 	if (!c->hidden)
-		c->hidden = config_traits(c)->gated ? (c->width * 8 / 3 + 31) / 32 * 32 : 4 * c->width;
+		c->hidden = act_width(config_traits(c)->act) == 2 ? (c->width * 8 / 3 + 31) / 32 * 32 : 4 * c->width;
 	if (!(c->norm_eps > 0))
-		c->norm_eps = 1e-5;
+		c->norm_eps = config_traits(c)->encoder ? 1e-12 : 1e-5;
 	if (!(c->rope_theta > 0))
 		c->rope_theta = 10000;
 }
@@ -85,6 +90,11 @@ config_check(const struct config *c, struct err *e)
 	if (config_traits(c)->rotary && config_head_dim(c) % 2)
 		return err_set(e, ERR_DATA, "rotary positions need an even head size, not %zu",
 		    config_head_dim(c));
+	if (!config_traits(c)->encoder && (c->types || c->post_norm))
+		return err_set(e, ERR_DATA, "token types and post-norm are for bert, not %s", config_traits(c)->name);
+	if (c->types > 1 << 16 || c->projection > 1 << 17)
+		return err_set(e, ERR_DATA, "types is %zu (at most 65536), projection %zu (at most 131072)", c->types,
+		    c->projection);
 	if (!(c->norm_eps > 0 && c->norm_eps < 1))
 		return err_set(e, ERR_DATA, "norm_eps is %g, must be between 0 and 1", c->norm_eps);
 	if (!(c->rope_theta >= 1 && c->rope_theta < 1e12))
@@ -96,6 +106,12 @@ const char *
 config_name(size_t i)
 {
 	return i < sizeof items / sizeof *items ? items[i].name : NULL;
+}
+
+bool
+config_optional(size_t i)
+{
+	return items[i].optional;
 }
 
 void

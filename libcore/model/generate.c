@@ -99,7 +99,7 @@ admit(struct generator *g, const struct gen_prompt *prompts, size_t n, size_t *n
 static struct batch
 plan_pass(struct generator *g)
 {
-	struct batch b = {0, g->batch_ids, g->batch_positions, g->spans, 0};
+	struct batch b = {.ids = g->batch_ids, .positions = g->batch_positions, .spans = g->spans};
 	g->nready = 0;
 	for (size_t i = 0; i < g->slots; i++) {
 		struct gen_slot *s = &g->slot[i];

@@ -2,24 +2,49 @@
 
 #include <string.h>
 
+#include "math/elem.h"
 #include "math/gemm.h"
+#include "math/norm.h"
 #include "math/softmax.h"
 
 /* Chunks hold about 16 Mi logits, so that reading and writing the gradient of the projection
  * once for each chunk stays far below the cost of its product. */
 enum { CHUNK_LOGITS = 16 << 20, CHUNK_ROWS = 4096 };
 
-int
-lm_head_open(struct lm_head *l, size_t width, size_t vocab, size_t max_tokens, struct err *e)
+static const real *
+weight(const struct lm_head *l, const real *w, enum slot slot)
 {
+	size_t o = param_offset(l->table, slot, 0);
+	return o == SIZE_MAX ? NULL : w + o;
+}
+
+static real *
+gradient(const struct lm_head *l, real *g, enum slot slot)
+{
+	size_t o = param_offset(l->table, slot, 0);
+	return o == SIZE_MAX ? NULL : g + o;
+}
+
+int
+lm_head_open(struct lm_head *l, const struct config *cfg, const struct params *table,
+    size_t max_tokens, struct err *e)
+{
+	size_t width = cfg->width, vocab = cfg->vocab;
 	size_t chunk = CHUNK_LOGITS / vocab / 64 * 64;
 	chunk = chunk < 64 ? 64 : chunk > CHUNK_ROWS ? CHUNK_ROWS : chunk;
 	chunk = chunk > max_tokens ? max_tokens : chunk;
-	*l = (struct lm_head){.width = width, .vocab = vocab, .chunk = chunk};
+	*l = (struct lm_head){.cfg = cfg, .table = table, .chunk = chunk};
 	for (int pass = 0; pass < 2; pass++) {
 		l->logits = arena_carve(&l->arena, chunk * vocab, sizeof(real));
 		l->rows = arena_carve(&l->arena, chunk * width, sizeof(real));
 		l->drows = arena_carve(&l->arena, chunk * width, sizeof(real));
+		if (config_traits(cfg)->encoder) {
+			l->dense = arena_carve(&l->arena, chunk * width, sizeof(real));
+			l->act = arena_carve(&l->arena, chunk * width, sizeof(real));
+			l->normed = arena_carve(&l->arena, chunk * width, sizeof(real));
+			l->mean = arena_carve(&l->arena, chunk, sizeof(real));
+			l->rstd = arena_carve(&l->arena, chunk, sizeof(real));
+		}
 		l->logp = arena_carve(&l->arena, chunk, sizeof(real));
 		l->lse = arena_carve(&l->arena, chunk, sizeof(real));
 		l->ent = arena_carve(&l->arena, chunk, sizeof(real));
@@ -53,7 +78,7 @@ gather(struct lm_head *l, const real *h, const int32_t *targets, size_t n, size_
 			l->index[m++] = *i;
 		}
 	for (size_t r = 0; r < m; r++)
-		memcpy(l->rows + r * l->width, h + l->index[r] * l->width, l->width * sizeof *h);
+		memcpy(l->rows + r * l->cfg->width, h + l->index[r] * l->cfg->width, l->cfg->width * sizeof *h);
 	return m;
 }
 
@@ -67,13 +92,47 @@ clear(const struct lm_out *out, size_t n)
 		memset(out->best, 0, n * sizeof *out->best);
 }
 
-/* Logits of the gathered chunk, and what is asked of them. */
+/* What the projection reads: the gathered rows, or their transform. */
+static const real *
+transform(struct lm_head *l, const real *w, size_t m)
+{
+	size_t c = l->cfg->width;
+	if (!l->dense)
+		return l->rows;
+	linear_forward(l->dense, l->rows, weight(l, w, SLOT_TRANSFORM), m, c, c);
+	act_forward(ACT_GELU, l->act, l->dense, weight(l, w, SLOT_TRANSFORM_B), m, c);
+	layernorm_forward(l->normed, l->mean, l->rstd, l->act, weight(l, w, SLOT_TRANSFORM_NORM),
+	    weight(l, w, SLOT_TRANSFORM_NORM_B), m, c, (real)l->cfg->norm_eps);
+	return l->normed;
+}
+
+/* drows becomes the gradient of the gathered rows. */
 static void
+transform_backward(struct lm_head *l, const real *w, real *g, size_t m)
+{
+	size_t c = l->cfg->width;
+	if (!l->dense)
+		return;
+	real *dact = l->normed; /* no longer needed */
+	memset(dact, 0, m * c * sizeof *dact);
+	layernorm_backward(dact, gradient(l, g, SLOT_TRANSFORM_NORM), gradient(l, g, SLOT_TRANSFORM_NORM_B),
+	    l->drows, l->act, l->mean, l->rstd, weight(l, w, SLOT_TRANSFORM_NORM), m, c);
+	act_backward(ACT_GELU, dact, gradient(l, g, SLOT_TRANSFORM_B), dact, l->dense, m, c);
+	linear_backward(l->drows, gradient(l, g, SLOT_TRANSFORM), dact, l->rows,
+	    weight(l, w, SLOT_TRANSFORM), m, c, c);
+}
+
+/* Logits of the gathered chunk, and what is asked of them. Returns what the projection read. */
+static const real *
 score_chunk(struct lm_head *l, const real *w, size_t m, bool entropy, const struct lm_out *out)
 {
-	linear_forward(l->logits, l->rows, w, m, l->width, l->vocab);
+	size_t vocab = l->cfg->vocab;
+	const real *x = transform(l, w, m);
+	linear_forward(l->logits, x, w + head_offset(l->table), m, l->cfg->width, vocab);
+	if (weight(l, w, SLOT_HEAD_B))
+		bias_add(l->logits, weight(l, w, SLOT_HEAD_B), m, vocab);
 	xent_forward(l->logp, l->lse, entropy ? l->ent : NULL, out->best ? l->best : NULL, l->logits,
-	    l->targets, m, l->vocab, l->vocab);
+	    l->targets, m, vocab, vocab);
 	for (size_t r = 0; r < m; r++) {
 		size_t i = l->index[r];
 		out->logp[i] = l->logp[r];
@@ -82,6 +141,7 @@ score_chunk(struct lm_head *l, const real *w, size_t m, bool entropy, const stru
 		if (out->best)
 			out->best[i] = l->best[r];
 	}
+	return x;
 }
 
 void
@@ -94,22 +154,26 @@ lm_head_forward(struct lm_head *l, const real *h, const real *w, const int32_t *
 }
 
 void
-lm_head_backward(struct lm_head *l, real *dh, real *dw, const real *dlogp, const real *dent,
+lm_head_backward(struct lm_head *l, real *dh, real *g, const real *dlogp, const real *dent,
     const real *h, const real *w, const int32_t *targets, size_t n, const struct lm_out *out)
 {
+	size_t c = l->cfg->width, vocab = l->cfg->vocab, head = head_offset(l->table);
 	clear(out, n);
-	memset(dh, 0, n * l->width * sizeof *dh);
+	memset(dh, 0, n * c * sizeof *dh);
 	for (size_t i = 0, m; (m = gather(l, h, targets, n, &i)) > 0;) {
-		score_chunk(l, w, m, out->entropy || dent, out);
+		const real *x = score_chunk(l, w, m, out->entropy || dent, out);
 		for (size_t r = 0; r < m; r++) {
 			l->dlogp[r] = dlogp[l->index[r]];
 			if (dent)
 				l->dent[r] = dent[l->index[r]];
 		}
 		xent_backward(l->logits, l->lse, l->ent, l->targets, l->dlogp, dent ? l->dent : NULL, m,
-		    l->vocab, l->vocab);
-		linear_backward(l->drows, dw, l->logits, l->rows, w, m, l->width, l->vocab);
+		    vocab, vocab);
+		if (gradient(l, g, SLOT_HEAD_B))
+			column_sum_add(gradient(l, g, SLOT_HEAD_B), l->logits, m, vocab);
+		linear_backward(l->drows, g + head, l->logits, x, w + head, m, c, vocab);
+		transform_backward(l, w, g, m);
 		for (size_t r = 0; r < m; r++)
-			memcpy(dh + l->index[r] * l->width, l->drows + r * l->width, l->width * sizeof *dh);
+			memcpy(dh + l->index[r] * c, l->drows + r * c, c * sizeof *dh);
 	}
 }

@@ -3,7 +3,8 @@
  * Everything that trains a language model depends on the logits only through the
  * log-probability of a target and the entropy of its distribution, so this head takes their
  * gradients: dz_j = dlogp (1[j = y] - p_j) - dent p_j (log p_j + H). Logits exist for a chunk of
- * rows at a time, never for the whole batch. */
+ * rows at a time, never for the whole batch. An encoder's head has a transform before the
+ * projection, norm(gelu(h dense^T + b)), and a bias after it (Devlin et al. 2019). */
 #ifndef TENON_MODEL_LM_HEAD_H
 #define TENON_MODEL_LM_HEAD_H
 
@@ -11,20 +12,26 @@
 #include <stdint.h>
 
 #include "base/mem.h"
+#include "model/params.h"
 
 enum { TARGET_NONE = -100 }; /* the token is not trained on or scored */
 
 struct lm_head {
-	size_t width, vocab, chunk; /* rows of logits that exist at one time */
+	const struct config *cfg;
+	const struct params *table;
+	size_t chunk;               /* rows of logits that exist at one time */
 	struct arena arena;
 	real *logits, *rows, *drows;        /* (chunk, vocab), (chunk, width) twice */
+	real *dense, *act, *normed;         /* of the transform, (chunk, width) each, or NULL */
+	real *mean, *rstd;                  /* (chunk) */
 	real *logp, *lse, *ent, *dlogp, *dent; /* (chunk) */
 	int32_t *targets, *best;
 	size_t *index;                      /* of the chunk's rows in the batch */
 };
 
-/* For batches of at most max_tokens tokens. */
-int lm_head_open(struct lm_head *l, size_t width, size_t vocab, size_t max_tokens, struct err *e);
+/* For batches of at most max_tokens tokens. cfg and table are borrowed. */
+int lm_head_open(struct lm_head *l, const struct config *cfg, const struct params *table,
+    size_t max_tokens, struct err *e);
 void lm_head_close(struct lm_head *l);
 
 /* Results, one a token; 0 where the target is TARGET_NONE. `entropy` and `best` may be NULL. */
@@ -34,14 +41,15 @@ struct lm_out {
 	int32_t *best; /* the most probable token, the first of equals */
 };
 
-/* h (n,width), w (vocab,width), targets (n) within the vocabulary or TARGET_NONE. */
+/* Hidden states h (n,width) of the model with weights w; targets (n) within the vocabulary or
+ * TARGET_NONE. */
 void lm_head_forward(struct lm_head *l, const real *h, const real *w, const int32_t *targets,
     size_t n, const struct lm_out *out);
 
 /* Forward and backward in one pass over the logits. dlogp (n): gradient of the loss in each
- * log-probability; dent (n) in each entropy, or NULL. Sets dh (n,width), adds to dw. `out` is
- * set as by forward. Where gradients depend on the log-probabilities, call forward first. */
-void lm_head_backward(struct lm_head *l, real *dh, real *dw, const real *dlogp, const real *dent,
+ * log-probability; dent (n) in each entropy, or NULL. Sets dh (n,width), adds to the model's gradients
+ * g. `out` is set as by forward. Where gradients depend on the log-probabilities, call forward first. */
+void lm_head_backward(struct lm_head *l, real *dh, real *g, const real *dlogp, const real *dent,
     const real *h, const real *w, const int32_t *targets, size_t n, const struct lm_out *out);
 
 #endif

@@ -7,7 +7,7 @@
 
 #include "base/rng.h"
 
-enum dim { D_NONE, D_VOCAB, D_CONTEXT, D_WIDTH, D_QUERY, D_KEY, D_HIDDEN };
+enum dim { D_NONE, D_VOCAB, D_CONTEXT, D_TYPES, D_WIDTH, D_QUERY, D_KEY, D_HIDDEN, D_PROJECTION };
 
 struct row {
 	enum slot slot;
@@ -23,6 +23,12 @@ struct family {
 	const char *foreign_block; /* before the block's number */
 	const struct row *rows;    /* in memory order, ends with a NULL name */
 };
+
+/* Nobody else stores this head: its foreign names are our own. */
+#define PROJECTION \
+	{SLOT_PROJECT1, "project1.weight", D_WIDTH, D_WIDTH, INIT_NORMAL, "project1.weight", 0, 1, false}, \
+	{SLOT_PROJECT1_B, "project1.bias", D_WIDTH, D_NONE, INIT_ZERO, "project1.bias", 0, 1, false}, \
+	{SLOT_PROJECT2, "project2.weight", D_PROJECTION, D_WIDTH, INIT_NORMAL, "project2.weight", 0, 1, false}
 
 static const struct row gpt2[] = {
     {SLOT_TOKEN, "embed.token", D_VOCAB, D_WIDTH, INIT_NORMAL, "transformer.wte.weight", 0, 1, false},
@@ -46,6 +52,7 @@ static const struct row gpt2[] = {
     {SLOT_NORM, "norm.weight", D_WIDTH, D_NONE, INIT_ONE, "transformer.ln_f.weight", 0, 1, false},
     {SLOT_NORM_B, "norm.bias", D_WIDTH, D_NONE, INIT_ZERO, "transformer.ln_f.bias", 0, 1, false},
     {SLOT_HEAD, "head.weight", D_VOCAB, D_WIDTH, INIT_NORMAL, "lm_head.weight", 0, 1, false},
+    PROJECTION,
     {SLOT_COUNT, NULL, D_NONE, D_NONE, INIT_ZERO, NULL, 0, 0, false}};
 
 static const struct row llama[] = {
@@ -61,17 +68,65 @@ static const struct row llama[] = {
     {SLOT_DOWN, "down.weight", D_WIDTH, D_HIDDEN, INIT_RESIDUAL, "mlp.down_proj.weight", 0, 1, false},
     {SLOT_NORM, "norm.weight", D_WIDTH, D_NONE, INIT_ONE, "model.norm.weight", 0, 1, false},
     {SLOT_HEAD, "head.weight", D_VOCAB, D_WIDTH, INIT_NORMAL, "lm_head.weight", 0, 1, false},
+    PROJECTION,
+    {SLOT_COUNT, NULL, D_NONE, D_NONE, INIT_ZERO, NULL, 0, 0, false}};
+
+static const struct row bert[] = {
+    {SLOT_TOKEN, "embed.token", D_VOCAB, D_WIDTH, INIT_NORMAL, "bert.embeddings.word_embeddings.weight", 0, 1, false},
+    {SLOT_POSITION, "embed.position", D_CONTEXT, D_WIDTH, INIT_NORMAL, "bert.embeddings.position_embeddings.weight", 0, 1, false},
+    {SLOT_TYPE, "embed.type", D_TYPES, D_WIDTH, INIT_NORMAL, "bert.embeddings.token_type_embeddings.weight", 0, 1, false},
+    {SLOT_EMBED_NORM, "embed.norm.weight", D_WIDTH, D_NONE, INIT_ONE, "bert.embeddings.LayerNorm.weight", 0, 1, false},
+    {SLOT_EMBED_NORM_B, "embed.norm.bias", D_WIDTH, D_NONE, INIT_ZERO, "bert.embeddings.LayerNorm.bias", 0, 1, false},
+    {SLOT_NORM1, "norm1.weight", D_WIDTH, D_NONE, INIT_ONE, "attention.output.LayerNorm.weight", 0, 1, false},
+    {SLOT_NORM1_B, "norm1.bias", D_WIDTH, D_NONE, INIT_ZERO, "attention.output.LayerNorm.bias", 0, 1, false},
+    {SLOT_Q, "query.weight", D_QUERY, D_WIDTH, INIT_NORMAL, "attention.self.query.weight", 0, 1, false},
+    {SLOT_K, "key.weight", D_KEY, D_WIDTH, INIT_NORMAL, "attention.self.key.weight", 0, 1, false},
+    {SLOT_V, "value.weight", D_KEY, D_WIDTH, INIT_NORMAL, "attention.self.value.weight", 0, 1, false},
+    {SLOT_Q_B, "query.bias", D_QUERY, D_NONE, INIT_ZERO, "attention.self.query.bias", 0, 1, false},
+    {SLOT_K_B, "key.bias", D_KEY, D_NONE, INIT_ZERO, "attention.self.key.bias", 0, 1, false},
+    {SLOT_V_B, "value.bias", D_KEY, D_NONE, INIT_ZERO, "attention.self.value.bias", 0, 1, false},
+    {SLOT_OUT, "out.weight", D_WIDTH, D_QUERY, INIT_RESIDUAL, "attention.output.dense.weight", 0, 1, false},
+    {SLOT_OUT_B, "out.bias", D_WIDTH, D_NONE, INIT_ZERO, "attention.output.dense.bias", 0, 1, false},
+    {SLOT_NORM2, "norm2.weight", D_WIDTH, D_NONE, INIT_ONE, "output.LayerNorm.weight", 0, 1, false},
+    {SLOT_NORM2_B, "norm2.bias", D_WIDTH, D_NONE, INIT_ZERO, "output.LayerNorm.bias", 0, 1, false},
+    {SLOT_UP, "up.weight", D_HIDDEN, D_WIDTH, INIT_NORMAL, "intermediate.dense.weight", 0, 1, false},
+    {SLOT_UP_B, "up.bias", D_HIDDEN, D_NONE, INIT_ZERO, "intermediate.dense.bias", 0, 1, false},
+    {SLOT_DOWN, "down.weight", D_WIDTH, D_HIDDEN, INIT_RESIDUAL, "output.dense.weight", 0, 1, false},
+    {SLOT_DOWN_B, "down.bias", D_WIDTH, D_NONE, INIT_ZERO, "output.dense.bias", 0, 1, false},
+    {SLOT_NORM, "norm.weight", D_WIDTH, D_NONE, INIT_ONE, "bert.encoder.LayerNorm.weight", 0, 1, false},
+    {SLOT_NORM_B, "norm.bias", D_WIDTH, D_NONE, INIT_ZERO, "bert.encoder.LayerNorm.bias", 0, 1, false},
+    {SLOT_TRANSFORM, "transform.weight", D_WIDTH, D_WIDTH, INIT_NORMAL, "cls.predictions.transform.dense.weight", 0, 1, false},
+    {SLOT_TRANSFORM_B, "transform.bias", D_WIDTH, D_NONE, INIT_ZERO, "cls.predictions.transform.dense.bias", 0, 1, false},
+    {SLOT_TRANSFORM_NORM, "transform.norm.weight", D_WIDTH, D_NONE, INIT_ONE, "cls.predictions.transform.LayerNorm.weight", 0, 1, false},
+    {SLOT_TRANSFORM_NORM_B, "transform.norm.bias", D_WIDTH, D_NONE, INIT_ZERO, "cls.predictions.transform.LayerNorm.bias", 0, 1, false},
+    {SLOT_HEAD, "head.weight", D_VOCAB, D_WIDTH, INIT_NORMAL, "cls.predictions.decoder.weight", 0, 1, false},
+    {SLOT_HEAD_B, "head.bias", D_VOCAB, D_NONE, INIT_ZERO, "cls.predictions.bias", 0, 1, false},
+    PROJECTION,
     {SLOT_COUNT, NULL, D_NONE, D_NONE, INIT_ZERO, NULL, 0, 0, false}};
 
 static const struct family families[ARCH_COUNT] = {
     [ARCH_GPT2] = {"transformer.h.", gpt2},
     [ARCH_LLAMA] = {"model.layers.", llama},
+    [ARCH_BERT] = {"bert.encoder.layer.", bert},
 };
 
 static bool
 in_block(enum slot s)
 {
 	return s >= SLOT_NORM1 && s <= SLOT_DOWN_B;
+}
+
+/* A tensor of the family that the configuration has. */
+static bool
+present(enum slot s, const struct config *c)
+{
+	switch (s) {
+	case SLOT_TYPE: return c->types > 0;
+	case SLOT_NORM: case SLOT_NORM_B: return !c->post_norm;
+	case SLOT_HEAD: return !c->tied;
+	case SLOT_PROJECT1: case SLOT_PROJECT1_B: case SLOT_PROJECT2: return c->projection > 0;
+	default: return true;
+	}
 }
 
 /* Follows its predecessor without a gap. */
@@ -88,6 +143,8 @@ dim_size(enum dim d, const struct config *c)
 	switch (d) {
 	case D_VOCAB: return c->vocab;
 	case D_CONTEXT: return c->context;
+	case D_TYPES: return c->types;
+	case D_PROJECTION: return c->projection;
 	case D_WIDTH: return c->width;
 	case D_QUERY: return c->heads * config_head_dim(c);
 	case D_KEY: return c->kv_heads * config_head_dim(c);
@@ -126,7 +183,8 @@ add_item(struct params *p, const struct row *r, const struct config *c, size_t l
 	it->offset = p->size;
 	p->size += it->size;
 	p->count += it->size;
-	it->init = r->init;
+	/* a sum that is normalised at once does not grow with depth */
+	it->init = r->init == INIT_RESIDUAL && c->post_norm ? INIT_NORMAL : r->init;
 	it->decay = it->rank == 2;
 	it->part = r->part;
 	it->parts = r->parts;
@@ -150,7 +208,8 @@ params_build(struct params *p, const struct config *c, struct err *e)
 	for (int s = 0; s < SLOT_COUNT; s++)
 		p->offset[s] = SIZE_MAX;
 	for (; !in_block(r->slot); r++)
-		add_item(p, r, c, 0);
+		if (present(r->slot, c))
+			add_item(p, r, c, 0);
 	const struct row *first = r;
 	size_t start = p->size = aligned(p->size);
 	for (size_t l = 0; l < c->layers; l++) {
@@ -161,7 +220,7 @@ params_build(struct params *p, const struct config *c, struct err *e)
 			p->stride = p->size - start;
 	}
 	for (; r->name; r++)
-		if (r->slot != SLOT_HEAD || !c->tied)
+		if (present(r->slot, c))
 			add_item(p, r, c, 0);
 	p->size = aligned(p->size);
 	return 0;

@@ -17,11 +17,14 @@
 /* What a tensor is for. The order within a block is the order in memory: query, key, value are
  * neighbours without a gap, so that one product makes all three; gate and up likewise. */
 enum slot {
-	SLOT_TOKEN, SLOT_POSITION,                        /* once, before the blocks */
+	SLOT_TOKEN, SLOT_POSITION, SLOT_TYPE, SLOT_EMBED_NORM, SLOT_EMBED_NORM_B, /* once, before the blocks */
 	SLOT_NORM1, SLOT_NORM1_B, SLOT_Q, SLOT_K, SLOT_V, SLOT_Q_B, SLOT_K_B, SLOT_V_B,
 	SLOT_OUT, SLOT_OUT_B, SLOT_NORM2, SLOT_NORM2_B, SLOT_GATE, SLOT_UP, SLOT_UP_B,
 	SLOT_DOWN, SLOT_DOWN_B,                           /* in every block */
-	SLOT_NORM, SLOT_NORM_B, SLOT_HEAD,                /* once, after the blocks */
+	SLOT_NORM, SLOT_NORM_B,                           /* once, after the blocks */
+	SLOT_TRANSFORM, SLOT_TRANSFORM_B, SLOT_TRANSFORM_NORM, SLOT_TRANSFORM_NORM_B, SLOT_HEAD, SLOT_HEAD_B,
+	/* heads that a training adds: last, so that the tensors before them keep their places */
+	SLOT_PROJECT1, SLOT_PROJECT1_B, SLOT_PROJECT2,    /* of contrastive training */
 	SLOT_COUNT
 };
 

@@ -4,25 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "math/act.h"
 #include "math/dropout.h"
 #include "math/elem.h"
-#include "math/gemm.h"
-#include "math/linear.h"
-#include "math/norm.h"
-
-/* The sizes that every function here needs. */
-struct dims {
-	size_t c, q, kv, qkv, f, wide; /* width; query; key; all three; hidden; up projection */
-};
-
-static struct dims
-dims(const struct config *cfg)
-{
-	size_t hd = config_head_dim(cfg), q = cfg->heads * hd, kv = cfg->kv_heads * hd;
-	size_t wide = config_traits(cfg)->gated ? 2 * cfg->hidden : cfg->hidden;
-	return (struct dims){cfg->width, q, kv, q + 2 * kv, cfg->hidden, wide};
-}
+#include "model/block.h"
 
 static size_t
 larger(size_t a, size_t b)
@@ -69,6 +53,11 @@ carve(struct trunk *t, struct arena *a)
 	t->rstd = arena_carve(a, n, sizeof(real));
 	t->h = arena_carve(a, n * d.c, sizeof(real));
 	t->tmp = arena_carve(a, n * d.c, sizeof(real));
+	if (config_traits(t->cfg)->encoder) {
+		t->embedded = arena_carve(a, n * d.c, sizeof(real));
+		t->embed_mean = arena_carve(a, n, sizeof(real));
+		t->embed_rstd = arena_carve(a, n, sizeof(real));
+	}
 	if (t->train) {
 		t->dx = arena_carve(a, n * d.c, sizeof(real));
 		t->dn = arena_carve(a, n * d.c, sizeof(real));
@@ -104,6 +93,7 @@ trunk_open(struct trunk *t, const struct config *cfg, const struct params *table
     size_t max_tokens, size_t max_keys, bool train, struct err *e)
 {
 	*t = plan(cfg, table, max_tokens, max_keys, train);
+	t->depth = cfg->layers;
 	t->arena.huge = true;
 	carve(t, &t->arena);
 	if (arena_commit(&t->arena, "activations", e))
@@ -144,214 +134,67 @@ kvcache_close(struct kvcache *c)
 	memset(c, 0, sizeof *c);
 }
 
-/* ---- one block ---- */
-
-/* The weights or gradients of `slot` in block l; NULL when the family has none. */
-static real *
-at(real *base, const struct trunk *t, enum slot slot, size_t l)
-{
-	size_t o = param_offset(t->table, slot, l);
-	return o == SIZE_MAX ? NULL : base + o;
-}
-
-static const real *
-wat(const real *base, const struct trunk *t, enum slot slot, size_t l)
-{
-	size_t o = param_offset(t->table, slot, l);
-	return o == SIZE_MAX ? NULL : base + o;
-}
-
-/* y (n,out) = x (n,in) w^T. Without training a row's bits do not depend on the rest of the
- * batch, so generation gives the same tokens whatever else is generated beside them. */
-static void
-linear(const struct trunk *t, real *y, const real *x, const real *w, size_t n, size_t in, size_t out)
-{
-	(t->train ? linear_forward : linear_rows)(y, x, w, n, in, out);
-}
-
-static void
-norm_forward(const struct trunk *t, real *y, real *mean, real *rstd, const real *x, const real *g,
-    const real *b, size_t n)
-{
-	real eps = (real)t->cfg->norm_eps;
-	if (config_traits(t->cfg)->rms)
-		rmsnorm_forward(y, rstd, x, g, n, t->cfg->width, eps);
-	else
-		layernorm_forward(y, mean, rstd, x, g, b, n, t->cfg->width, eps);
-}
-
-/* Adds to dx, dg, db. */
-static void
-norm_backward(const struct trunk *t, real *dx, real *dg, real *db, const real *dy, const real *x,
-    const real *mean, const real *rstd, const real *g, size_t n)
-{
-	if (config_traits(t->cfg)->rms)
-		rmsnorm_backward(dx, dg, dy, x, rstd, g, n, t->cfg->width);
-	else
-		layernorm_backward(dx, dg, db, dy, x, mean, rstd, g, n, t->cfg->width);
-}
-
-enum site { SITE_EMBED, SITE_ATTENTION, SITE_MLP, SITES };
-
-static void
-drop(const struct trunk *t, real *x, size_t n, size_t layer, enum site site)
-{
-	if (t->train && t->dropout > 0)
-		dropout(x, n * t->cfg->width, t->dropout, t->seed, t->step, layer * SITES + site);
-}
-
-/* y = x + dropout(tmp + bias). */
-static void
-add_residual(const struct trunk *t, real *y, const real *x, const real *bias, size_t n, size_t layer,
-    enum site site)
-{
-	size_t c = t->cfg->width;
-	if (t->train && t->dropout > 0) {
-		if (bias)
-			bias_add(t->tmp, bias, n, c);
-		drop(t, t->tmp, n, layer, site);
-		bias = NULL;
-	}
-	residual_add(y, x, t->tmp, bias, n, c);
-}
-
-/* Copies the batch's keys and values behind those of earlier tokens. */
-static void
-append_cache(const struct batch *b, real *k, real *v, const real *qkv, struct dims d)
-{
-	for (size_t i = 0; i < b->nspans; i++) {
-		const struct span *s = &b->spans[i];
-		for (size_t r = 0; r < s->n; r++) {
-			const real *from = qkv + (s->row + r) * d.qkv + d.q;
-			size_t to = (s->key + s->past + r) * d.kv;
-			memcpy(k + to, from, d.kv * sizeof *k);
-			memcpy(v + to, from + d.kv, d.kv * sizeof *v);
-		}
-	}
-}
-
-static void
-attention_part(struct trunk *t, const real *w, const struct batch *b, size_t l, struct kvcache *cache)
-{
-	struct dims d = dims(t->cfg);
-	struct block_acts *s = &t->acts[l];
-	size_t n = b->n, hd = config_head_dim(t->cfg);
-	struct attn shape = {t->cfg->heads, t->cfg->kv_heads, hd};
-	linear(t, s->qkv, s->n1, wat(w, t, SLOT_Q, l), n, d.c, d.qkv);
-	if (wat(w, t, SLOT_Q_B, l))
-		bias_add(s->qkv, wat(w, t, SLOT_Q_B, l), n, d.qkv);
-	if (t->cos)
-		rope_forward(s->qkv, b->positions, t->cos, t->sin, n, t->cfg->heads + t->cfg->kv_heads, hd,
-		    d.qkv);
-	const real *k = s->qkv + d.q, *v = k + d.kv;
-	size_t ldk = d.qkv;
-	if (cache) {
-		size_t layer = l * cache->slots * cache->context * d.kv;
-		append_cache(b, cache->k + layer, cache->v + layer, s->qkv, d);
-		k = cache->k + layer;
-		v = cache->v + layer;
-		ldk = d.kv;
-	}
-	attention_forward(s->att, s->lse, s->qkv, d.qkv, k, v, ldk, b->spans, b->nspans, &shape, t->scratch,
-	    t->max_keys);
-	linear(t, t->tmp, s->att, wat(w, t, SLOT_OUT, l), n, d.q, d.c);
-}
-
-static void
-block_forward(struct trunk *t, const real *w, const struct batch *b, size_t l, real *next,
-    struct kvcache *cache)
-{
-	struct dims d = dims(t->cfg);
-	struct block_acts *s = &t->acts[l];
-	enum act act = config_traits(t->cfg)->gated ? ACT_SWIGLU : ACT_GELU_TANH;
-	size_t n = b->n;
-	norm_forward(t, s->n1, s->mean1, s->rstd1, s->x, wat(w, t, SLOT_NORM1, l),
-	    wat(w, t, SLOT_NORM1_B, l), n);
-	attention_part(t, w, b, l, cache);
-	add_residual(t, s->mid, s->x, wat(w, t, SLOT_OUT_B, l), n, l, SITE_ATTENTION);
-
-	norm_forward(t, s->n2, s->mean2, s->rstd2, s->mid, wat(w, t, SLOT_NORM2, l),
-	    wat(w, t, SLOT_NORM2_B, l), n);
-	enum slot up = config_traits(t->cfg)->gated ? SLOT_GATE : SLOT_UP;
-	linear(t, s->up, s->n2, wat(w, t, up, l), n, d.c, d.wide);
-	act_forward(act, s->act, s->up, wat(w, t, SLOT_UP_B, l), n, d.f);
-	linear(t, t->tmp, s->act, wat(w, t, SLOT_DOWN, l), n, d.f, d.c);
-	add_residual(t, next, s->mid, wat(w, t, SLOT_DOWN_B, l), n, l, SITE_MLP);
-}
-
-/* The gradient that enters a residual branch: dx itself, or a dropped-out copy in tmp; the bias
- * at the end of the branch gets its sums. */
-static const real *
-enter_branch(struct trunk *t, real *g, const struct batch *b, enum slot bias, size_t l, enum site site)
-{
-	const real *d = t->dx;
-	if (t->dropout > 0) {
-		memcpy(t->tmp, t->dx, b->n * t->cfg->width * sizeof *t->tmp);
-		drop(t, t->tmp, b->n, l, site);
-		d = t->tmp;
-	}
-	if (at(g, t, bias, l))
-		column_sum_add(at(g, t, bias, l), d, b->n, t->cfg->width);
-	return d;
-}
-
-/* dx (n,c): gradient of the block's output on entry, of its input at the end. */
-static void
-block_backward(struct trunk *t, const real *w, real *g, const struct batch *b, size_t l)
-{
-	struct dims d = dims(t->cfg);
-	struct block_acts *s = &t->acts[l];
-	enum act act = config_traits(t->cfg)->gated ? ACT_SWIGLU : ACT_GELU_TANH;
-	size_t n = b->n, hd = config_head_dim(t->cfg);
-	struct attn shape = {t->cfg->heads, t->cfg->kv_heads, hd};
-
-	const real *dy = enter_branch(t, g, b, SLOT_DOWN_B, l, SITE_MLP);
-	linear_backward(t->dmid, at(g, t, SLOT_DOWN, l), dy, s->act, wat(w, t, SLOT_DOWN, l), n, d.f, d.c);
-	act_backward(act, t->dwide, at(g, t, SLOT_UP_B, l), t->dmid, s->up, n, d.f);
-	enum slot up = config_traits(t->cfg)->gated ? SLOT_GATE : SLOT_UP;
-	linear_backward(t->dn, at(g, t, up, l), t->dwide, s->n2, wat(w, t, up, l), n, d.c, d.wide);
-	norm_backward(t, t->dx, at(g, t, SLOT_NORM2, l), at(g, t, SLOT_NORM2_B, l), t->dn, s->mid,
-	    s->mean2, s->rstd2, wat(w, t, SLOT_NORM2, l), n);
-
-	dy = enter_branch(t, g, b, SLOT_OUT_B, l, SITE_ATTENTION);
-	linear_backward(t->dmid, at(g, t, SLOT_OUT, l), dy, s->att, wat(w, t, SLOT_OUT, l), n, d.q, d.c);
-	real *dqkv = t->dwide;
-	attention_backward(dqkv, dqkv + d.q, dqkv + d.q + d.kv, t->dmid, s->att, s->lse, s->qkv, d.qkv,
-	    s->qkv + d.q, s->qkv + d.q + d.kv, d.qkv, b->spans, b->nspans, &shape, t->scratch, t->max_keys);
-	if (t->cos)
-		rope_backward(dqkv, b->positions, t->cos, t->sin, n, t->cfg->heads + t->cfg->kv_heads, hd,
-		    d.qkv);
-	if (at(g, t, SLOT_Q_B, l))
-		column_sum_add(at(g, t, SLOT_Q_B, l), dqkv, n, d.qkv);
-	linear_backward(t->dn, at(g, t, SLOT_Q, l), dqkv, s->n1, wat(w, t, SLOT_Q, l), n, d.c, d.qkv);
-	norm_backward(t, t->dx, at(g, t, SLOT_NORM1, l), at(g, t, SLOT_NORM1_B, l), t->dn, s->x,
-	    s->mean1, s->rstd1, wat(w, t, SLOT_NORM1, l), n);
-}
-
 /* ---- the whole ---- */
+
+static void
+embed(struct trunk *t, const real *w, const struct batch *b)
+{
+	size_t n = b->n, c = t->cfg->width;
+	real *x = t->acts[0].x, *sum = t->embedded ? t->embedded : x;
+	embedding_forward(sum, b->ids, b->positions, wat(w, t, SLOT_TOKEN, 0), wat(w, t, SLOT_POSITION, 0), n, c);
+	if (wat(w, t, SLOT_TYPE, 0))
+		embedding_add(sum, b->types, wat(w, t, SLOT_TYPE, 0), n, c);
+	if (t->embedded)
+		norm_forward(t, x, t->embed_mean, t->embed_rstd, sum, wat(w, t, SLOT_EMBED_NORM, 0),
+		    wat(w, t, SLOT_EMBED_NORM_B, 0), n);
+	drop(t, x, n, 0, SITE_EMBED);
+}
+
+static void
+embed_backward(struct trunk *t, const real *w, real *g, const struct batch *b)
+{
+	size_t n = b->n, c = t->cfg->width;
+	real *d = t->dx;
+	drop(t, d, n, 0, SITE_EMBED);
+	if (t->embedded) {
+		memset(t->dn, 0, n * c * sizeof *t->dn);
+		norm_backward(t, t->dn, at(g, t, SLOT_EMBED_NORM, 0), at(g, t, SLOT_EMBED_NORM_B, 0), d, t->embedded,
+		    t->embed_mean, t->embed_rstd, wat(w, t, SLOT_EMBED_NORM, 0), n);
+		d = t->dn;
+	}
+	embedding_backward(at(g, t, SLOT_TOKEN, 0), at(g, t, SLOT_POSITION, 0), d, b->ids, b->positions, n, c);
+	if (at(g, t, SLOT_TYPE, 0))
+		embedding_backward(at(g, t, SLOT_TYPE, 0), NULL, d, b->types, NULL, n, c);
+}
 
 void
 trunk_forward(struct trunk *t, const real *w, const struct batch *b, struct kvcache *cache)
 {
-	size_t layers = t->cfg->layers;
-	embedding_forward(t->acts[0].x, b->ids, b->positions, wat(w, t, SLOT_TOKEN, 0),
-	    wat(w, t, SLOT_POSITION, 0), b->n, t->cfg->width);
-	drop(t, t->acts[0].x, b->n, 0, SITE_EMBED);
+	size_t layers = t->depth;
+	bool norm = layers == t->cfg->layers && !t->cfg->post_norm;
+	real *end = norm ? t->last : t->h;
+	embed(t, w, b);
+	if (layers == 0)
+		memcpy(end, t->acts[0].x, b->n * t->cfg->width * sizeof *end);
 	for (size_t l = 0; l < layers; l++)
-		block_forward(t, w, b, l, l + 1 < layers ? t->acts[l + 1].x : t->last, cache);
-	norm_forward(t, t->h, t->mean, t->rstd, t->last, wat(w, t, SLOT_NORM, 0),
-	    wat(w, t, SLOT_NORM_B, 0), b->n);
+		block_forward(t, w, b, l, l + 1 < layers ? t->acts[l + 1].x : end, cache);
+	if (norm)
+		norm_forward(t, t->h, t->mean, t->rstd, t->last, wat(w, t, SLOT_NORM, 0), wat(w, t, SLOT_NORM_B, 0),
+		    b->n);
 }
 
 void
 trunk_backward(struct trunk *t, const real *w, real *g, const struct batch *b, const real *dh)
 {
-	memset(t->dx, 0, b->n * t->cfg->width * sizeof *t->dx);
-	norm_backward(t, t->dx, at(g, t, SLOT_NORM, 0), at(g, t, SLOT_NORM_B, 0), dh, t->last, t->mean,
-	    t->rstd, wat(w, t, SLOT_NORM, 0), b->n);
+	size_t bytes = b->n * t->cfg->width * sizeof *t->dx;
+	if (t->cfg->post_norm) {
+		memcpy(t->dx, dh, bytes);
+	} else {
+		memset(t->dx, 0, bytes);
+		norm_backward(t, t->dx, at(g, t, SLOT_NORM, 0), at(g, t, SLOT_NORM_B, 0), dh, t->last, t->mean,
+		    t->rstd, wat(w, t, SLOT_NORM, 0), b->n);
+	}
 	for (size_t l = t->cfg->layers; l-- > 0;)
 		block_backward(t, w, g, b, l);
-	drop(t, t->dx, b->n, 0, SITE_EMBED);
-	embedding_backward(at(g, t, SLOT_TOKEN, 0), at(g, t, SLOT_POSITION, 0), t->dx, b->ids,
-	    b->positions, b->n, t->cfg->width);
+	embed_backward(t, w, g, b);
 }

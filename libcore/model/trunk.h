@@ -1,7 +1,9 @@
 /* trunk.h - token ids to hidden states, and the gradient back.
  *
- * A pre-norm transformer: x += out(attention(norm1(x))), x += down(act(up(norm2(x)))), and a norm at
- * the end (Radford et al. 2019; Touvron et al. 2023 with RMS norm, rotary positions, SwiGLU).
+ * Pre-norm: x += out(attention(norm1(x))), x += down(act(up(norm2(x)))), and a norm at the end
+ * (Radford et al. 2019; Touvron et al. 2023 with RMS norm, rotary positions, SwiGLU). Post-norm:
+ * x = norm1(x + out(attention(x))), x = norm2(x + down(act(up(x)))) (Vaswani et al. 2017). An encoder
+ * (Devlin et al. 2019) normalises the sum of its embeddings and attends in both directions.
  * Every buffer is planned when the trunk is opened; nothing is allocated afterwards. */
 #ifndef TENON_MODEL_TRUNK_H
 #define TENON_MODEL_TRUNK_H
@@ -21,6 +23,7 @@ struct batch {
 	const int32_t *ids, *positions;
 	const struct span *spans; /* cover the n rows in ascending order */
 	size_t nspans;
+	const int32_t *types;     /* of a model with token types, below their number */
 };
 
 /* Keys and values of earlier tokens, for generation: per layer (slots * context, key width). */
@@ -33,7 +36,8 @@ struct kvcache {
 int kvcache_open(struct kvcache *c, const struct config *cfg, size_t slots, struct err *e);
 void kvcache_close(struct kvcache *c);
 
-/* What backward needs of a block; in inference all blocks share one set. */
+/* What backward needs of a block; in inference all blocks share one set. Post-norm has other uses for
+ * what the first norm leaves: n1 is the second sum, mean1 and rstd1 are of its norm. */
 struct block_acts {
 	real *x, *mean1, *rstd1, *n1; /* input (n,c); norm statistics (n); normed (n,c) */
 	real *qkv, *lse, *att;        /* (n, q + 2 kv) after rotation; (n, heads); (n, q) */
@@ -45,11 +49,13 @@ struct trunk {
 	const struct config *cfg;
 	const struct params *table;
 	size_t max_tokens, max_keys, threads;
+	size_t depth;                 /* blocks that forward runs: cfg->layers, fewer for inner states */
 	bool train;
 	double dropout;               /* 0, or the probability; of embeddings and both residuals */
 	uint64_t seed, step;          /* address the dropout masks: step differs for each forward */
 	struct arena arena;
 	struct block_acts *acts;      /* one for each block */
+	real *embedded, *embed_mean, *embed_rstd; /* sum of the embeddings, its norm; NULL without */
 	real *last, *mean, *rstd, *h; /* input of the last norm; its statistics; hidden states (n,c) */
 	real *tmp, *dx, *dn, *dwide, *dmid, *scratch;
 	real *cos, *sin;              /* of rotary positions (context, head_dim / 2), or NULL */
@@ -64,7 +70,8 @@ void trunk_close(struct trunk *t); /* a zeroed trunk is fine */
 /* Bytes that trunk_open would take. SIZE_MAX when absurd. */
 size_t trunk_memory(const struct config *cfg, size_t max_tokens, size_t max_keys, bool train);
 
-/* Sets t->h (n, width). With a cache, the keys and values of the batch are appended to it (span
+/* Sets t->h (n, width): the hidden states after t->depth blocks, with the last norm after all of
+ * them (Hugging Face's hidden_states[depth]). With a cache, the keys and values of the batch are appended to it (span
  * s: rows [key + past, key + past + n) of the cache) and attention goes over it. In a trunk
  * opened without training, a row's bits depend on its span alone, not on what is beside it. */
 void trunk_forward(struct trunk *t, const real *w, const struct batch *b, struct kvcache *cache);

@@ -17,6 +17,7 @@ rows_free(struct rows *r)
 	free(r->ids);
 	free(r->targets);
 	free(r->positions);
+	free(r->types);
 	free(r->spans);
 	free(r->ends);
 	free(r->slice);
@@ -30,59 +31,60 @@ grow(struct rows *r, size_t n, struct err *e)
 	return mem_grow(&r->ids, &r->cap_ids, t, sizeof *r->ids, "rows", e) ||
 	    mem_grow(&r->targets, &r->cap_targets, t, sizeof *r->targets, "rows", e) ||
 	    mem_grow(&r->positions, &r->cap_positions, t, sizeof *r->positions, "rows", e) ||
+	    mem_grow(&r->types, &r->cap_types, t, sizeof *r->types, "rows", e) ||
 	    mem_grow(&r->spans, &r->cap_spans, r->nspans + n, sizeof *r->spans, "rows", e) ||
 	    mem_grow(&r->slice, &r->cap_slice, r->nspans + n, sizeof *r->slice, "rows", e) ||
 	    mem_grow(&r->ends, &r->cap_ends, r->n + 1, sizeof *r->ends, "rows", e) ? -1 : 0;
 }
 
 static int
-check(const int32_t *ids, const int32_t *targets, const int32_t *positions, size_t n, size_t vocab,
-    size_t context, struct err *e)
+check_range(const int32_t *v, size_t n, size_t below, int32_t except, const char *what, const char *whose,
+    struct err *e)
 {
-	for (size_t i = 0; i < n; i++) {
-		if (ids[i] < 0 || (size_t)ids[i] >= vocab)
-			return err_set(e, ERR_DATA, "token %zu has id %d, the model's vocabulary has %zu", i,
-			    ids[i], vocab);
-		if (targets[i] != TARGET_NONE && (targets[i] < 0 || (size_t)targets[i] >= vocab))
-			return err_set(e, ERR_DATA, "token %zu has target %d, the model's vocabulary has %zu", i,
-			    targets[i], vocab);
-		if (positions && (positions[i] < 0 || (size_t)positions[i] >= context))
-			return err_set(e, ERR_DATA, "token %zu has position %d, the model's context is %zu", i,
-			    positions[i], context);
-	}
-	if (!positions && n > context)
-		return err_set(e, ERR_DATA, "%zu tokens, the model's context is %zu", n, context);
+	for (size_t i = 0; v && i < n; i++)
+		if (v[i] != except && (v[i] < 0 || (size_t)v[i] >= below))
+			return err_set(e, ERR_DATA, "token %zu has %s %d, the model's %s %zu", i, what, v[i], whose, below);
 	return 0;
 }
 
-int
-rows_add(struct rows *r, const int32_t *ids, const int32_t *targets, const int32_t *positions,
-    const int32_t *documents, size_t n, size_t vocab, size_t context, struct err *e)
+static int
+check(const struct row *w, const struct config *c, struct err *e)
 {
-	if (check(ids, targets, positions, n, vocab, context, e) || grow(r, n, e))
+	if (!w->positions && w->n > c->context)
+		return err_set(e, ERR_DATA, "%zu tokens, the model's context is %zu", w->n, c->context);
+	return check_range(w->ids, w->n, c->vocab, 0, "id", "vocabulary has", e) ||
+	    check_range(w->targets, w->n, c->vocab, TARGET_NONE, "target", "vocabulary has", e) ||
+	    check_range(w->positions, w->n, c->context, 0, "position", "context is", e) ||
+	    check_range(w->types, w->n, c->types, 0, "type", "token types are", e) ? -1 : 0;
+}
+
+int
+rows_add(struct rows *r, const struct row *w, const struct config *c, struct err *e)
+{
+	size_t n = w->n, at = r->tokens;
+	if (check(w, c, e) || grow(r, n, e))
 		return -1;
-	if (n) {
-		memcpy(r->ids + r->tokens, ids, n * sizeof *ids);
-		memcpy(r->targets + r->tokens, targets, n * sizeof *targets);
-	}
 	for (size_t i = 0; i < n; i++) {
-		r->positions[r->tokens + i] = positions ? positions[i] : (int32_t)i;
-		r->trained += targets[i] != TARGET_NONE;
-		if (i == 0 || (documents && documents[i] != documents[i - 1]))
-			r->spans[r->nspans++] = (struct span){r->tokens + i, 0, 0, r->tokens + i};
+		r->ids[at + i] = w->ids[i];
+		r->targets[at + i] = w->targets ? w->targets[i] : TARGET_NONE;
+		r->positions[at + i] = w->positions ? w->positions[i] : (int32_t)i;
+		r->types[at + i] = w->types ? w->types[i] : 0;
+		r->trained += r->targets[at + i] != TARGET_NONE;
+		if (i == 0 || (w->documents && w->documents[i] != w->documents[i - 1]))
+			r->spans[r->nspans++] = (struct span){at + i, 0, 0, at + i};
 		struct span *s = &r->spans[r->nspans - 1];
 		s->n++;
 		r->longest = s->n > r->longest ? s->n : r->longest;
 	}
 	r->tokens += n;
-	r->ends[r->n++] = (struct row_end){r->tokens, r->nspans};
+	r->ends[r->n++] = (struct row_end){r->tokens, r->nspans, w->source, w->key};
 	return 0;
 }
 
 size_t
 rows_batch(struct rows *r, size_t from, size_t max_tokens, struct batch *b, const int32_t **targets)
 {
-	struct row_end start = from ? r->ends[from - 1] : (struct row_end){0, 0};
+	struct row_end start = from ? r->ends[from - 1] : (struct row_end){0};
 	size_t to = from + 1;
 	while (to < r->n && r->ends[to].tokens - start.tokens <= max_tokens)
 		to++;
@@ -94,7 +96,7 @@ rows_batch(struct rows *r, size_t from, size_t max_tokens, struct batch *b, cons
 		r->slice[i - start.spans] = s;
 	}
 	*b = (struct batch){end.tokens - start.tokens, r->ids + start.tokens,
-	    r->positions + start.tokens, r->slice, end.spans - start.spans};
+	    r->positions + start.tokens, r->slice, end.spans - start.spans, r->types + start.tokens};
 	*targets = r->targets + start.tokens;
 	return to;
 }

@@ -11,11 +11,11 @@
 #include "model/trunk.h"
 
 struct rows {
-	int32_t *ids, *targets, *positions; /* (tokens) */
-	size_t tokens, cap_ids, cap_targets, cap_positions;
+	int32_t *ids, *targets, *positions, *types; /* (tokens) */
+	size_t tokens, cap_ids, cap_targets, cap_positions, cap_types;
 	struct span *spans;
 	size_t nspans, cap_spans;
-	struct row_end { size_t tokens, spans; } *ends; /* after each row */
+	struct row_end { size_t tokens, spans; uint64_t source, key; } *ends; /* after each row */
 	size_t n, cap_ends;
 	size_t trained;     /* targets that are not TARGET_NONE */
 	size_t longest;     /* span */
@@ -26,10 +26,16 @@ struct rows {
 void rows_reset(struct rows *r); /* forgets the rows, keeps the memory */
 void rows_free(struct rows *r);  /* a zeroed struct is fine */
 
-/* Appends a row of n tokens. documents and positions may be NULL: one document, 0 .. n-1. Checks
- * ids and targets against the vocabulary and positions against the context: ERR_DATA. */
-int rows_add(struct rows *r, const int32_t *ids, const int32_t *targets, const int32_t *positions,
-    const int32_t *documents, size_t n, size_t vocab, size_t context, struct err *e);
+/* A row of n tokens. NULL: targets, none; positions, 0 .. n-1; documents, one; types, all 0. */
+struct row {
+	const int32_t *ids, *targets, *positions, *documents, *types;
+	size_t n;
+	uint64_t source, key; /* of a view: the record that it was made from, and the hash of that */
+};
+
+/* Appends a row. Checks ids and targets against the vocabulary of the model, positions against its
+ * context, types against their number: ERR_DATA. */
+int rows_add(struct rows *r, const struct row *row, const struct config *c, struct err *e);
 
 /* The largest batch of whole rows from row `from` on with at most max_tokens tokens (one row
  * at least); sets *b and *targets (borrowed until the next call) and returns the row after it. */

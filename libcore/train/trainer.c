@@ -38,7 +38,7 @@ trainer_open(struct trainer *t, const struct config *cfg, const struct params *t
 		return -1;
 	carve(t, &t->arena);
 	if (trunk_open(&t->trunk, cfg, table, o->max_tokens, o->max_keys, true, e) ||
-	    lm_head_open(&t->head, cfg->width, cfg->vocab, o->max_tokens, e)) {
+	    lm_head_open(&t->head, cfg, table, o->max_tokens, e)) {
 		trainer_close(t);
 		return -1;
 	}
@@ -74,32 +74,46 @@ params_nonfinite(const real *w, const struct params *p)
 	return NULL;
 }
 
-int
-train_gradient(struct trainer *t, struct rows *r, struct step_stats *s, struct err *e)
+static int
+lm_gradient(struct trainer *t, struct rows *r, struct step_stats *s, struct err *e)
 {
 	if (!r->trained)
 		return err_set(e, ERR_DATA, "step %llu: none of the %zu tokens has a target to train on",
 		    (unsigned long long)t->step + 1, r->tokens);
-	*s = (struct step_stats){.tokens = r->tokens, .trained = r->trained};
-	memset(t->g, 0, t->table->size * sizeof *t->g);
+	s->trained = r->trained;
 	real scale = (real)(-1.0 / (double)r->trained);
-	size_t head = head_offset(t->table);
-	t->trunk.dropout = t->opts.dropout;
 	for (size_t from = 0, micro = 0; from < r->n; micro++) {
 		struct batch b;
 		const int32_t *targets;
 		from = rows_batch(r, from, t->opts.max_tokens, &b, &targets);
-		/* each forward pass of the training has masks of its own */
-		t->trunk.step = t->step << 16 | micro;
+		trainer_forward(t, &b, micro);
 		for (size_t i = 0; i < b.n; i++)
 			t->dlogp[i] = targets[i] == TARGET_NONE ? 0 : scale;
-		trunk_forward(&t->trunk, t->w, &b, NULL);
-		lm_head_backward(&t->head, t->dh, t->g + head, t->dlogp, NULL, t->trunk.h, t->w + head, targets,
-		    b.n, &(struct lm_out){.logp = t->out.logp});
+		lm_head_backward(&t->head, t->dh, t->g, t->dlogp, NULL, t->trunk.h, t->w, targets, b.n,
+		    &(struct lm_out){.logp = t->out.logp});
 		s->loss += sum_nll(t->out.logp, targets, b.n);
 		trunk_backward(&t->trunk, t->w, t->g, &b, t->dh);
 	}
 	s->loss /= (double)r->trained;
+	return 0;
+}
+
+void
+trainer_forward(struct trainer *t, const struct batch *b, size_t micro)
+{
+	t->trunk.dropout = t->opts.dropout;
+	t->trunk.step = t->step << 16 | micro;
+	trunk_forward(&t->trunk, t->w, b, NULL);
+}
+
+int
+train_gradient(struct trainer *t, struct rows *r, struct step_stats *s, struct err *e)
+{
+	*s = (struct step_stats){.tokens = r->tokens};
+	memset(t->g, 0, t->table->size * sizeof *t->g);
+	int rc = t->objective ? t->objective->gradient(t->objective, t, r, s, e) : lm_gradient(t, r, s, e);
+	if (rc)
+		return -1;
 	if (!isfinite(s->loss))
 		return err_set(e, ERR_NONFINITE, "step %llu: the loss is %g",
 		    (unsigned long long)t->step + 1, s->loss);
@@ -112,6 +126,13 @@ train_gradient(struct trainer *t, struct rows *r, struct step_stats *s, struct e
 	return 0;
 }
 
+/* The projection head belongs to another objective. */
+static bool
+lm_frozen(enum slot s)
+{
+	return s == SLOT_PROJECT1 || s == SLOT_PROJECT1_B || s == SLOT_PROJECT2;
+}
+
 int
 train_step(struct trainer *t, struct rows *r, struct step_stats *s, struct err *e)
 {
@@ -122,12 +143,16 @@ train_step(struct trainer *t, struct rows *r, struct step_stats *s, struct err *
 	for (size_t i = 0; i < t->table->n; i++) {
 		const struct param *p = &t->table->items[i];
 		struct adamw a = t->opts.adamw;
+		if (t->objective ? t->objective->frozen[p->slot] : lm_frozen(p->slot))
+			continue;
 		if (!p->decay)
 			a.decay = 0;
 		adamw_update(t->w + p->offset, t->m + p->offset, t->v + p->offset, t->g + p->offset, p->size,
 		    &a, t->step + 1, s->lr, scale);
 	}
 	t->step++;
+	if (t->objective && t->objective->stepped)
+		t->objective->stepped(t->objective, t);
 	return 0;
 }
 
@@ -135,14 +160,13 @@ void
 lm_evaluate(struct trunk *t, struct lm_head *head, const real *w, struct rows *r,
     size_t max_tokens, struct lm_out *out, struct eval_sums *sums)
 {
-	size_t at = head_offset(t->table);
 	t->dropout = 0;
 	for (size_t from = 0; from < r->n;) {
 		struct batch b;
 		const int32_t *targets;
 		from = rows_batch(r, from, max_tokens, &b, &targets);
 		trunk_forward(t, w, &b, NULL);
-		lm_head_forward(head, t->h, w + at, targets, b.n, out);
+		lm_head_forward(head, t->h, w, targets, b.n, out);
 		sums->nll += sum_nll(out->logp, targets, b.n);
 		for (size_t i = 0; i < b.n; i++) {
 			sums->trained += targets[i] != TARGET_NONE;

@@ -23,6 +23,18 @@ struct train_opts {
 	size_t max_keys;   /* longest span */
 };
 
+struct trainer;
+struct step_stats;
+
+/* What is learnt. The trainer's own is the language model's: the mean of -log p(target). */
+struct objective {
+	/* Adds to t->g (zero before) and sets s->loss and s->trained. */
+	int (*gradient)(struct objective *o, struct trainer *t, struct rows *r, struct step_stats *s, struct err *e);
+	/* After the weights have changed; NULL = nothing to do. */
+	void (*stepped)(struct objective *o, struct trainer *t);
+	bool frozen[SLOT_COUNT]; /* tensors that the objective does not reach: they stay as they are */
+};
+
 struct trainer {
 	const struct config *cfg;
 	const struct params *table;
@@ -33,6 +45,7 @@ struct trainer {
 	struct lm_out out;
 	struct trunk trunk;
 	struct lm_head head;
+	struct objective *objective; /* NULL: the language model's */
 	uint64_t step;        /* steps done */
 };
 
@@ -43,6 +56,9 @@ void trainer_close(struct trainer *t); /* a zeroed trainer is fine */
 /* Bytes that trainer_open would take but for the logits; SIZE_MAX when absurd. */
 size_t trainer_memory(const struct config *cfg, const struct params *table, const struct train_opts *o);
 
+/* The forward pass of micro-batch number `micro` of the step, which addresses its dropout masks. */
+void trainer_forward(struct trainer *t, const struct batch *b, size_t micro);
+
 struct step_stats {
 	double loss;      /* mean over the trained tokens, nats */
 	double grad_norm; /* before clipping */
@@ -50,8 +66,8 @@ struct step_stats {
 	size_t tokens, trained;
 };
 
-/* The gradient of the mean loss over all trained tokens of all the rows, into t->g: the same for
- * any division into micro-batches, up to rounding. ERR_DATA when nothing is trained, ERR_NONFINITE
+/* The gradient of the objective over all the rows, for a language model of the mean loss over all
+ * trained tokens, into t->g: the same for any division into micro-batches, up to rounding. ERR_DATA when nothing is trained, ERR_NONFINITE
  * naming the step and the tensor. Rows longer than max_tokens: the caller's mistake. */
 int train_gradient(struct trainer *t, struct rows *r, struct step_stats *s, struct err *e);
 

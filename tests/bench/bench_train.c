@@ -64,7 +64,7 @@ fill(struct rows *r, const struct shape *s, const struct config *c)
 			ids[i] = (int32_t)rng_below(c->vocab, 1, RNG_TEST, row, i);
 			targets[i] = (int32_t)rng_below(c->vocab, 2, RNG_TEST, row, i);
 		}
-		if (rows_add(r, ids, targets, NULL, NULL, s->length, c->vocab, c->context, &e))
+		if (rows_add(r, &(struct row){.ids = ids, .targets = targets, .n = s->length}, c, &e))
 			fail(&e);
 	}
 }

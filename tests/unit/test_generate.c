@@ -121,7 +121,7 @@ check_against_full(const struct config *c)
 			for (size_t j = 0; j < n; j++)
 				positions[j] = (int32_t)j;
 			struct span s = {0, n, 0, 0};
-			struct batch b = {n, got.ids[i], positions, &s, 1};
+			struct batch b = {n, got.ids[i], positions, &s, 1, NULL};
 			trunk_forward(&t, m.w, &b, NULL);
 			linear_forward(logits, t.h + (n - 1) * m.cfg.width, m.w + head, 1, m.cfg.width, vocab);
 			real logp, lse;

@@ -148,9 +148,11 @@ test_activations(void **state)
 	const double gelu_tanh[] = {-0.00363739, -0.15880801, 0, 0.34571401, 1.95459769, 0, 100};
 	const double gelu[] = {-0.00404969, -0.15865525, 0, 0.34573123, 1.95449974, 0, 100};
 	const double silu[] = {-0.14227762, -0.26894142, 0, 0.31122967, 1.76159416, 0, 100};
+	const double relu[] = {0, 0, 0, 0.5, 2, 0, 100};
 	float in[14], y[7], bias[14];
-	for (enum act act = ACT_GELU_TANH; act <= ACT_SWIGLU; act++) {
-		const double *want = act == ACT_GELU_TANH ? gelu_tanh : act == ACT_GELU ? gelu : silu;
+	for (enum act act = ACT_GELU_TANH; act <= ACT_RELU; act++) {
+		const double *want = act == ACT_GELU_TANH ? gelu_tanh : act == ACT_GELU ? gelu
+		    : act == ACT_RELU ? relu : silu;
 		for (size_t i = 0; i < 14; i++) {
 			bias[i] = i < 7 ? -1 : 0.25f;
 			in[i] = i < 7 ? x[i] + 1 : 1.75f;
@@ -278,7 +280,7 @@ all_kernels(struct work *k, int threads)
 	layernorm_backward(k->a, k->h, k->h + COLUMNS, k->d, k->b, k->mean, k->rstd, k->g, n, c);
 	rmsnorm_forward(k->a + SIZE, k->rstd, k->b, k->g, n, c, 1e-5f);
 	rmsnorm_backward(k->a, k->h, k->d, k->b, k->rstd, k->g, n, c);
-	for (enum act act = ACT_GELU_TANH; act <= ACT_SWIGLU; act++) {
+	for (enum act act = ACT_GELU_TANH; act <= ACT_RELU; act++) {
 		act_forward(act, k->a + SIZE, k->b, k->g, n, c);
 		act_backward(act, k->e, k->h, k->a, k->b, n, c);
 		residual_add(k->a, k->a, k->a + SIZE, k->h, n, c);

@@ -163,20 +163,20 @@ static void
 act_f(struct ctx *k)
 {
 	memcpy(k->x, k->in[0], k->len[0] * sizeof *k->x);
-	act_forward((enum act)(k->variant & 3), k->y, k->x, k->len[1] ? k->in[1] : NULL, k->n, k->c);
+	act_forward((enum act)(k->variant & 7), k->y, k->x, k->len[1] ? k->in[1] : NULL, k->n, k->c);
 }
 
 /* dx apart, in the place of dy (not for gated units), and in the place of x. */
 static void
 act_b(struct ctx *k)
 {
-	enum act act = (enum act)(k->variant & 3);
+	enum act act = (enum act)(k->variant & 7);
 	double *db = k->len[1] ? k->grad[1] : NULL, *dx = k->grad[0], *dy = k->w;
 	double *copy = calloc(k->ny, sizeof *copy);
 	memcpy(copy, k->w, k->ny * sizeof *copy);
-	if (k->variant & 4)
+	if (k->variant & 8)
 		dx = act_width(act) == 1 ? (dy = copy) : k->x;
-	else if (k->variant & 8)
+	else if (k->variant & 16)
 		dx = k->x;
 	act_backward(act, dx, db, dy, k->x, k->n, k->c);
 	for (size_t i = 0; i < k->len[0]; i++)
@@ -188,11 +188,13 @@ static void
 test_activations(void **state)
 {
 	(void)state;
-	for (int variant = 0; variant < 12; variant++)
+	for (int variant = 0; variant < 24; variant++)
 		FOR_SHAPES {
+			if ((variant & 7) > ACT_RELU)
+				continue;
 			struct ctx k = {.forward = act_f, .backward = act_b, .variant = variant};
-			size_t w = act_width((enum act)(variant & 3)) * c;
-			setup(&k, n, c, n * w, variant & 8 ? 0 : w, 0, n * c);
+			size_t w = act_width((enum act)(variant & 7)) * c;
+			setup(&k, n, c, n * w, variant & 16 ? 0 : w, 0, n * c);
 			check(&k);
 		}
 }

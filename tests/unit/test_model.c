@@ -36,8 +36,8 @@ fill_rows(struct rows *r, const struct config *c, size_t n)
 			targets[i] = i % 5 == 1 ? TARGET_NONE : (int32_t)rng_below(c->vocab, 4, RNG_TEST, row, i);
 			docs[i] = (int32_t)(i / 50);
 		}
-		assert_int_equal(rows_add(r, ids, targets, NULL, row % 2 ? docs : NULL, length, c->vocab,
-		    c->context, &e), 0);
+		assert_int_equal(rows_add(r, &(struct row){.ids = ids, .targets = targets,
+		    .documents = row % 2 ? docs : NULL, .n = length}, c, &e), 0);
 	}
 }
 
@@ -140,7 +140,7 @@ test_attention_formula(void **state)
 	(void)state;
 	enum { N = 70, PAST = 9, HEADS = 4, KV = 2, HD = 6, KEYS = N + PAST };
 	static real q[N * HEADS * HD], k[KEYS * KV * HD], v[KEYS * KV * HD], o[N * HEADS * HD], lse[N * HEADS];
-	struct attn a = {HEADS, KV, HD};
+	struct attn a = {HEADS, KV, HD, false};
 	struct span s = {0, N, PAST, 0};
 	for (size_t i = 0; i < N * HEADS * HD; i++)
 		q[i] = noise(1, i);
@@ -264,13 +264,13 @@ test_refusals(void **state)
 	c = shape;
 	c.kv_heads = 3;
 	refused(c, "key-value");
-	assert_int_equal(rows_add(&r, ids, ids, NULL, NULL, 2, 301, 160, &e), -1);
+	assert_int_equal(rows_add(&r, &(struct row){.ids = ids, .targets = ids, .n = 2}, &shape, &e), -1);
 	assert_non_null(strstr(e.msg, "id 301"));
-	assert_int_equal(rows_add(&r, targets, targets, NULL, NULL, 2, 301, 160, &e), -1);
+	assert_int_equal(rows_add(&r, &(struct row){.ids = targets, .targets = targets, .n = 2}, &shape, &e), -1);
 	ids[1] = 2;
-	assert_int_equal(rows_add(&r, ids, targets, NULL, NULL, 2, 301, 160, &e), -1);
+	assert_int_equal(rows_add(&r, &(struct row){.ids = ids, .targets = targets, .n = 2}, &shape, &e), -1);
 	assert_non_null(strstr(e.msg, "target -5"));
-	assert_int_equal(rows_add(&r, ids, ids, positions, NULL, 2, 301, 160, &e), -1);
+	assert_int_equal(rows_add(&r, &(struct row){.ids = ids, .targets = ids, .positions = positions, .n = 2}, &shape, &e), -1);
 	assert_non_null(strstr(e.msg, "position 160"));
 	assert_int_equal(r.n, 0);
 	rows_free(&r);
@@ -290,11 +290,11 @@ test_nothing_to_train_and_nan(void **state)
 	struct train_opts o = {.max_tokens = 3, .max_keys = 3};
 	assert_int_equal(trainer_open(&t, &shape, &p, &o, &e), 0);
 	params_init(t.w, &p, &shape, 1);
-	assert_int_equal(rows_add(&r, ids, none, NULL, NULL, 3, 301, 160, &e), 0);
+	assert_int_equal(rows_add(&r, &(struct row){.ids = ids, .targets = none, .n = 3}, &shape, &e), 0);
 	assert_int_equal(train_step(&t, &r, &s, &e), -1);
 	assert_int_equal(e.code, ERR_DATA);
 	rows_reset(&r);
-	assert_int_equal(rows_add(&r, ids, ids, NULL, NULL, 3, 301, 160, &e), 0);
+	assert_int_equal(rows_add(&r, &(struct row){.ids = ids, .targets = ids, .n = 3}, &shape, &e), 0);
 	t.w[params_find(&p, "block.0.up.weight")->offset] = NAN;
 	assert_int_equal(train_step(&t, &r, &s, &e), -1);
 	assert_int_equal(e.code, ERR_NONFINITE);

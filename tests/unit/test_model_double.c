@@ -17,13 +17,12 @@ loss_of(struct trainer *t, struct rows *r)
 	struct batch b;
 	const int32_t *targets;
 	double nll = 0;
-	size_t head = head_offset(t->table);
 	for (size_t from = 0, micro = 0; from < r->n; micro++) {
 		from = rows_batch(r, from, t->opts.max_tokens, &b, &targets);
 		t->trunk.dropout = t->opts.dropout;
 		t->trunk.step = t->step << 16 | micro;
 		trunk_forward(&t->trunk, t->w, &b, NULL);
-		lm_head_forward(&t->head, t->trunk.h, t->w + head, targets, b.n, &t->out);
+		lm_head_forward(&t->head, t->trunk.h, t->w, targets, b.n, &t->out);
 		for (size_t i = 0; i < b.n; i++)
 			nll -= t->out.logp[i];
 	}
@@ -34,7 +33,7 @@ loss_of(struct trainer *t, struct rows *r)
 static void
 fill_rows(struct rows *r, const struct config *c)
 {
-	int32_t ids[9], targets[9], pos[9], docs[9];
+	int32_t ids[9], targets[9], pos[9], docs[9], types[9];
 	size_t lengths[] = {9, 5, 1};
 	struct err e;
 	for (size_t row = 0; row < 3; row++) {
@@ -42,9 +41,11 @@ fill_rows(struct rows *r, const struct config *c)
 			ids[i] = (int32_t)rng_below(c->vocab, 3, RNG_TEST, row, i);
 			targets[i] = i % 4 == 2 ? TARGET_NONE : (int32_t)rng_below(c->vocab, 4, RNG_TEST, row, i);
 			docs[i] = row == 0 && i >= 4;
+			types[i] = i % 3 == 1;
 			pos[i] = (int32_t)(docs[i] ? i - 4 : i);
 		}
-		assert_int_equal(rows_add(r, ids, targets, pos, docs, lengths[row], c->vocab, c->context, &e), 0);
+		assert_int_equal(rows_add(r, &(struct row){ids, targets, pos, docs, c->types ? types : NULL,
+		    lengths[row], 0, 0}, c, &e), 0);
 	}
 }
 
@@ -109,6 +110,23 @@ test_llama(void **state)
 	check_model(llama, 0);
 }
 
+static const struct config bert = {.arch = ARCH_BERT, .layers = 2, .heads = 3, .width = 15,
+    .hidden = 22, .context = 11, .vocab = 13, .tied = true, .types = 2, .post_norm = true};
+
+static void
+test_bert(void **state)
+{
+	(void)state;
+	check_model(bert, 0);
+	struct config c = bert;
+	c.post_norm = false;
+	c.types = 0;
+	c.tied = false;
+	check_model(c, 0.2);
+	c.post_norm = true;
+	check_model(c, 0.2);
+}
+
 static void
 test_untied_and_dropout(void **state)
 {
@@ -124,7 +142,7 @@ test_untied_and_dropout(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_gpt2), cmocka_unit_test(test_llama),
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_gpt2), cmocka_unit_test(test_llama), cmocka_unit_test(test_bert),
 	    cmocka_unit_test(test_untied_and_dropout)};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -82,6 +82,16 @@ set_number(struct ten_head *h, const char *key, double value, struct err *e)
 	return ten_head_set_text(h, key, text, e);
 }
 
+static int
+queue_head(struct ten_head *h, const struct contrast *c, const struct params *p, struct err *e)
+{
+	uint64_t dims[2] = {c->opts.queue, c->dim};
+	return model_add_tensors(h, p, "average.", e) ||
+	    ten_head_add(h, "train.queue", TEN_FLOAT, 32, 2, dims, e) ||
+	    ten_head_add(h, "train.queue_keys", TEN_UINT, 64, 1, dims, e) ||
+	    set_number(h, "train.queue_at", (double)c->queue_at, e) ? -1 : 0;
+}
+
 /* Counts stay below 2^53, so that a double holds them. */
 static int
 state_head(struct ten_head *h, const struct checkpoint *c, const struct trainer *t,
@@ -90,6 +100,7 @@ state_head(struct ten_head *h, const struct checkpoint *c, const struct trainer 
 	uint64_t dims[2] = {TEN_RAGGED, RUN_COLUMNS};
 	return model_head(h, t->cfg, t->table, c->model->tokenizer_id, true, e) ||
 	    ten_head_add(h, "train.log", TEN_FLOAT, 64, 2, dims, e) ||
+	    (s->contrast && queue_head(h, s->contrast, t->table, e)) ||
 	    set_number(h, "train.step", (double)t->step, e) ||
 	    set_number(h, "train.epoch", (double)s->place.epoch, e) ||
 	    set_number(h, "train.record", (double)s->place.record, e) ||
@@ -134,7 +145,13 @@ checkpoint_save(struct checkpoint *c, const struct trainer *t, const struct trai
 	if (!v)
 		cli_fail(&e);
 	size_t n = model_values(v, t->table, t->w, t->m, t->v, c->model->tokenizer, c->model->tokenizer_size);
-	v[n] = (struct ten_value){s->log.rows, s->log.n * RUN_COLUMNS, {s->log.n, RUN_COLUMNS}};
+	v[n++] = (struct ten_value){s->log.rows, s->log.n * RUN_COLUMNS, {s->log.n, RUN_COLUMNS}};
+	if (s->contrast) {
+		const struct contrast *q = s->contrast;
+		n += model_put_tensors(v + n, t->table, q->average);
+		v[n++] = (struct ten_value){q->queue, q->opts.queue * q->dim, {q->opts.queue, q->dim}};
+		v[n++] = (struct ten_value){q->queue_keys, q->opts.queue, {q->opts.queue}};
+	}
 	char path[4200];
 	state_path(c, t->step, path, sizeof path);
 	write_model(path, &h, v);
@@ -202,6 +219,19 @@ read_log(const struct model_file *m, struct run_log *l, struct err *e)
 }
 
 static int
+read_queue(const struct model_file *m, struct contrast *c, struct err *e)
+{
+	const struct ten_value *queue = model_field(m, "train.queue"), *keys = model_field(m, "train.queue_keys");
+	if (!queue || !keys || queue->count != c->opts.queue * c->dim || keys->count != c->opts.queue)
+		return err_set(e, ERR_DATA, "%s: the queue is missing or has another shape", m->path);
+	memcpy(c->queue, queue->data, queue->count * sizeof *c->queue);
+	memcpy(c->queue_keys, keys->data, keys->count * sizeof *c->queue_keys);
+	if (get_count(m, "train.queue_at", &c->queue_at, e) || model_read(m, "average.", c->average, e))
+		return -1;
+	return c->queue_at < c->opts.queue ? 0 : err_set(e, ERR_DATA, "%s: train.queue_at is too large", m->path);
+}
+
+static int
 read_state(const struct checkpoint *c, const struct model_file *m, struct trainer *t,
     struct train_state *s, struct err *e)
 {
@@ -218,7 +248,7 @@ read_state(const struct checkpoint *c, const struct model_file *m, struct traine
 	    get_number(m, "train.best_loss", &s->best_loss, e) ||
 	    get_count(m, "train.best_step", &s->best_step, e) || model_read(m, "", t->w, e) ||
 	    model_read(m, "adam.m.", t->m, e) || model_read(m, "adam.v.", t->v, e) ||
-	    read_log(m, &s->log, e) ? -1 : 0;
+	    (s->contrast && read_queue(m, s->contrast, e)) || read_log(m, &s->log, e) ? -1 : 0;
 }
 
 bool

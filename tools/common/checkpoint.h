@@ -1,7 +1,8 @@
 /* checkpoint.h - the folder in which a training keeps its state.
  *
  * FOLDER/step-NNNNNNNN.ten: a model with moments (`adam.m.*`, `adam.v.*`), the log so far
- * (`train.log`) and key-values `train.*`: step, place in the data, best evaluation. Everything
+ * (`train.log`), of a contrastive training with a queue `average.*`, `train.queue` and
+ * `train.queue_keys`, and key-values `train.*`: step, place in the data, best evaluation. Everything
  * that decides the rest of the training is in it or in the command, whose provenance the
  * file carries: a checkpoint of another command is refused. FOLDER/best.ten is the model with the
  * lowest evaluation loss. The newest two states are kept. */
@@ -14,6 +15,7 @@
 #include "common/modelio.h"
 #include "common/rowsource.h"
 #include "common/runlog.h"
+#include "train/contrast.h"
 #include "train/trainer.h"
 
 struct train_state {
@@ -22,6 +24,7 @@ struct train_state {
 	double best_loss;    /* infinity before the first evaluation */
 	uint64_t best_step;
 	struct run_log log;
+	struct contrast *contrast; /* with a queue: its content and the averaged weights are state; else NULL */
 };
 
 struct checkpoint {

@@ -17,6 +17,8 @@ read_config(struct model_file *m, struct err *e)
 		char key[80];
 		snprintf(key, sizeof key, "config.%s", name);
 		const struct ten_kv *kv = ten_head_kv(&m->head, key);
+		if (!kv && config_optional(i))
+			continue;
 		if (!kv)
 			return err_set(e, ERR_DATA, "the model has no `%s'", key);
 		if (config_set(&m->cfg, i, kv->value, e))
@@ -46,7 +48,8 @@ check_tensors(const struct model_file *m, struct err *e)
 	}
 	for (size_t i = 0; i < m->head.nfields; i++) {
 		const char *name = m->head.fields[i].name;
-		bool extra = strncmp(name, "adam.", 5) == 0 || strncmp(name, "train.", 6) == 0;
+		bool extra = strncmp(name, "adam.", 5) == 0 || strncmp(name, "train.", 6) == 0 ||
+		    strncmp(name, "average.", 8) == 0;
 		if (!extra && strcmp(name, "tokenizer") != 0 && !params_find(&m->table, name))
 			return err_set(e, ERR_DATA, "tensor %s is not one of a %s model", name,
 			    config_traits(&m->cfg)->name);
@@ -204,8 +207,8 @@ model_check_tokenizer(const struct model_file *m, const struct ten_head *head, c
 
 /* ---- writing ---- */
 
-static int
-add_tensors(struct ten_head *h, const struct params *p, const char *prefix, struct err *e)
+int
+model_add_tensors(struct ten_head *h, const struct params *p, const char *prefix, struct err *e)
 {
 	for (size_t i = 0; i < p->n; i++) {
 		const struct param *it = &p->items[i];
@@ -228,19 +231,21 @@ model_head(struct ten_head *h, const struct config *c, const struct params *p,
 		char key[80], text[64];
 		snprintf(key, sizeof key, "config.%s", name);
 		config_get(c, i, text, sizeof text);
+		if (config_optional(i) && strcmp(text, "0") == 0)
+			continue;
 		if (ten_head_set_text(h, key, text, e))
 			return -1;
 	}
 	if (*tokenizer_id && ten_head_set_text(h, "tokenizer", tokenizer_id, e))
 		return -1;
 	uint64_t ragged = TEN_RAGGED;
-	if (add_tensors(h, p, "", e) || ten_head_add(h, "tokenizer", TEN_UINT, 8, 1, &ragged, e))
+	if (model_add_tensors(h, p, "", e) || ten_head_add(h, "tokenizer", TEN_UINT, 8, 1, &ragged, e))
 		return -1;
-	return moments && (add_tensors(h, p, "adam.m.", e) || add_tensors(h, p, "adam.v.", e)) ? -1 : 0;
+	return moments && (model_add_tensors(h, p, "adam.m.", e) || model_add_tensors(h, p, "adam.v.", e)) ? -1 : 0;
 }
 
-static size_t
-put_tensors(struct ten_value *values, const struct params *p, const real *w)
+size_t
+model_put_tensors(struct ten_value *values, const struct params *p, const real *w)
 {
 	for (size_t i = 0; i < p->n; i++) {
 		const struct param *it = &p->items[i];
@@ -253,11 +258,11 @@ size_t
 model_values(struct ten_value *values, const struct params *p, const real *w, const real *m,
     const real *v, const void *tokenizer, size_t tokenizer_size)
 {
-	size_t n = put_tensors(values, p, w);
+	size_t n = model_put_tensors(values, p, w);
 	values[n++] = ten_vector(tokenizer, tokenizer_size);
 	if (m) {
-		n += put_tensors(values + n, p, m);
-		n += put_tensors(values + n, p, v);
+		n += model_put_tensors(values + n, p, m);
+		n += model_put_tensors(values + n, p, v);
 	}
 	return n;
 }

@@ -55,4 +55,8 @@ int model_head(struct ten_head *h, const struct config *c, const struct params *
 size_t model_values(struct ten_value *values, const struct params *p, const real *w, const real *m,
     const real *v, const void *tokenizer, size_t tokenizer_size);
 
+/* A field for each tensor, named `prefix` and its name; and their values, of which it returns how many. */
+int model_add_tensors(struct ten_head *h, const struct params *p, const char *prefix, struct err *e);
+size_t model_put_tensors(struct ten_value *values, const struct params *p, const real *w);
+
 #endif

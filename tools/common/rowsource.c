@@ -8,10 +8,14 @@
 
 #include "base/mem.h"
 #include "base/tempfile.h"
-#include "common/cli.h"
+#include "common/state.h"
 #include "model/lm_head.h"
 
-static const char *const names[4] = {"ids", "targets", "positions", "documents"};
+static const struct {
+	const char *name;
+	bool each; /* a number for each token; else one for the record */
+} columns[ROW_FIELDS] = {{"ids", true}, {"targets", true}, {"positions", true}, {"documents", true},
+    {"types", true}, {"source", false}, {"key", false}};
 
 /* ---- the spool of a pipe ---- */
 
@@ -61,22 +65,56 @@ finish_spool(struct row_source *s, struct err *e)
 
 /* ---- opening ---- */
 
-static int
-check_fields(struct row_source *s, const struct ten_head *h, struct err *e)
+/* Whether the use has this field's say. */
+static bool
+used(enum row_use use, int field)
 {
-	for (int i = 0; i < 4; i++)
-		s->fields[i] = ten_head_find(h, names[i]);
-	s->tokens = s->fields[1] < 0;
-	for (int i = 0; i < 4; i++)
-		if ((i == 0 || s->fields[i] >= 0) && ten_head_need(h, s->name, names[i], TEN_INT, 32, 1, e) < 0)
-			return -1;
+	switch (field) {
+	case ROW_TARGETS: return use == ROWS_NEXT || use == ROWS_MASKED;
+	case ROW_SOURCE: case ROW_KEY: return use == ROWS_VIEWS;
+	default: return true;
+	}
+}
+
+static int
+check_use(const struct row_source *s, const struct ten_head *h, struct err *e)
+{
+	if (s->use == ROWS_MASKED && (s->fields[ROW_TARGETS] < 0 || strcmp(h->kind, "rows") == 0))
+		return err_set(e, ERR_DATA, "%s: %s cannot train a model that sees both directions; tmask makes rows"
+		    " that can", s->name, s->fields[ROW_TARGETS] < 0 ? "tokens without targets" : "next tokens as targets");
+	if (s->use == ROWS_VIEWS && (s->fields[ROW_SOURCE] < 0 || s->fields[ROW_KEY] < 0))
+		return err_set(e, ERR_DATA, "%s: has no fields `source' and `key'; taug makes views that have them", s->name);
 	return 0;
 }
 
-int
-row_source_open(struct row_source *s, const char *path, size_t vocab, size_t context, struct err *e)
+static int
+check_fields(struct row_source *s, const struct ten_head *h, struct err *e)
 {
-	*s = (struct row_source){.vocab = vocab, .context = context, .spool_fd = -1};
+	for (int i = 0; i < ROW_FIELDS; i++) {
+		s->fields[i] = used(s->use, i) ? ten_head_find(h, columns[i].name) : -1;
+		if (i != ROW_IDS && s->fields[i] < 0)
+			continue;
+		int at = columns[i].each ? ten_head_need(h, s->name, columns[i].name, TEN_INT, 32, 1, e)
+		    : ten_head_need(h, s->name, columns[i].name, TEN_UINT, 64, 0, e);
+		if (at < 0)
+			return -1;
+	}
+	s->cut = s->use == ROWS_NEXT && s->fields[ROW_TARGETS] < 0;
+	const struct ten_kv *kv = ten_head_kv(h, "length");
+	uint64_t length;
+	const char *why;
+	s->longest = s->cfg->context;
+	if (kv && !s->cut && cli_parse_u64(kv->value, &length, &why) == 0 && length && length < s->longest)
+		s->longest = length;
+	return check_use(s, h, e);
+}
+
+int
+row_source_open(struct row_source *s, const char *path, const struct config *cfg, enum row_use use,
+    struct err *e)
+{
+	*s = (struct row_source){.cfg = cfg, .use = use, .spool_fd = -1};
+	size_t context = cfg->context;
 	struct stat st;
 	bool piped = !path || strcmp(path, "-") == 0;
 	s->name = strdup(piped ? "standard input" : path);
@@ -155,14 +193,15 @@ add_piece(struct row_source *s, struct rows *r, bool *done, struct err *e)
 	const struct ten_value *v = &s->values[s->fields[0]];
 	const int32_t *ids = v->data;
 	size_t from = s->piece, n = v->count - 1 - from;
-	n = n > s->context ? s->context : n;
+	n = n > s->cfg->context ? s->cfg->context : n;
 	memcpy(s->targets, ids + from + 1, n * sizeof *ids);
 	s->piece = from + n;
 	*done = s->piece + 1 >= v->count;
-	return rows_add(r, ids + from, s->targets, NULL, NULL, n, s->vocab, s->context, e);
+	struct row row = {.ids = ids + from, .targets = s->targets, .n = n};
+	return rows_add(r, &row, s->cfg, e);
 }
 
-static const int32_t *
+static const void *
 column(const struct row_source *s, int i)
 {
 	return s->fields[i] < 0 ? NULL : s->values[s->fields[i]].data;
@@ -171,21 +210,30 @@ column(const struct row_source *s, int i)
 static int
 add_row(struct row_source *s, struct rows *r, struct err *e)
 {
-	size_t n = s->values[s->fields[0]].count;
-	for (int i = 1; i < 4; i++)
-		if (s->fields[i] >= 0 && s->values[s->fields[i]].count != n)
+	size_t n = s->values[s->fields[ROW_IDS]].count;
+	for (int i = 1; i < ROW_FIELDS; i++)
+		if (columns[i].each && s->fields[i] >= 0 && s->values[s->fields[i]].count != n)
 			return err_set(e, ERR_DATA, "%zu ids but %llu %s", n,
-			    (unsigned long long)s->values[s->fields[i]].count, names[i]);
-	if (n > s->context)
-		return err_set(e, ERR_DATA, "a row of %zu tokens, the model's context is %zu", n, s->context);
-	return rows_add(r, column(s, 0), column(s, 1), column(s, 2), column(s, 3), n, s->vocab, s->context, e);
+			    (unsigned long long)s->values[s->fields[i]].count, columns[i].name);
+	if (n > s->cfg->context)
+		return err_set(e, ERR_DATA, "a row of %zu tokens, the model's context is %zu", n, s->cfg->context);
+	if (n > s->longest)
+		return err_set(e, ERR_DATA, "a row of %zu tokens, but the stream's `length' is %zu", n, s->longest);
+	struct row row = {column(s, ROW_IDS), column(s, ROW_TARGETS), column(s, ROW_POSITIONS),
+	    column(s, ROW_DOCUMENTS), column(s, ROW_TYPES), n, 0, 0};
+	if (s->use == ROWS_VIEWS) {
+		memcpy(&row.source, column(s, ROW_SOURCE), sizeof row.source);
+		memcpy(&row.key, column(s, ROW_KEY), sizeof row.key);
+		row.documents = NULL;
+	}
+	return rows_add(r, &row, s->cfg, e);
 }
 
 static int
 add(struct row_source *s, struct rows *r, struct err *e)
 {
 	bool done = true;
-	int failed = s->tokens ? add_piece(s, r, &done, e) : add_row(s, r, e);
+	int failed = s->cut ? add_piece(s, r, &done, e) : add_row(s, r, e);
 	if (failed)
 		return err_prefix(e, "%s: record %llu", s->name, (unsigned long long)s->record - 1);
 	if (done)
@@ -197,7 +245,9 @@ add(struct row_source *s, struct rows *r, struct err *e)
 static bool
 worth_a_row(const struct row_source *s)
 {
-	return s->values[s->fields[0]].count > (s->tokens ? 1u : 0u);
+	if (s->use == ROWS_VIEWS || s->use == ROWS_WHOLE)
+		return true;
+	return s->values[s->fields[ROW_IDS]].count > (s->cut ? 1u : 0u);
 }
 
 int
@@ -250,7 +300,7 @@ row_source_seek(struct row_source *s, struct row_place p, struct err *e)
 		return 0;
 	if (next_record(s, e) <= 0)
 		return -1;
-	if (!s->tokens || p.piece + 1 >= s->values[s->fields[0]].count)
+	if (!s->cut || p.piece + 1 >= s->values[s->fields[0]].count)
 		return err_set(e, ERR_DATA, "%s: token %llu of record %llu is not there", s->name,
 		    (unsigned long long)p.piece, (unsigned long long)p.record);
 	s->piece = p.piece;

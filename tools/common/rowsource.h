@@ -1,4 +1,4 @@
-/* rowsource.h - an endless supply of training rows from a stream of kind rows or tokens.
+/* rowsource.h - an endless supply of training rows from a stream of rows, tokens, masked or views.
  *
  * A file is mapped; a pipe is read as it comes and kept in an unlinked temporary file, from which
  * later epochs read. Rows come in the stream's order, epoch after epoch. */
@@ -12,11 +12,30 @@
 #include "ten.h"
 #include "train/rows.h"
 
+/* What a row is for. */
+enum row_use {
+	ROWS_NEXT,   /* predicting the next token: targets, or documents that are cut into rows */
+	ROWS_MASKED, /* predicting masked tokens: targets, which tmask makes */
+	ROWS_VIEWS,  /* comparing views: source and key, which taug makes */
+	ROWS_WHOLE   /* reading: a record is a row, targets are not needed */
+};
+
+/* What the family predicts: an encoder masked tokens, else the next. */
+static inline enum row_use
+row_use_of(const struct config *c)
+{
+	return config_traits(c)->encoder ? ROWS_MASKED : ROWS_NEXT;
+}
+
+enum { ROW_IDS, ROW_TARGETS, ROW_POSITIONS, ROW_DOCUMENTS, ROW_TYPES, ROW_SOURCE, ROW_KEY, ROW_FIELDS };
+
 struct row_source {
 	char *name;              /* for messages */
-	size_t vocab, context;
-	bool tokens;             /* documents, to be cut into rows; else ready rows */
-	int fields[4];           /* ids, targets, positions, documents; -1 when absent */
+	const struct config *cfg;
+	enum row_use use;
+	size_t longest;          /* row: the stream's `length`, at most the context */
+	bool cut;                /* documents, to be cut into rows; else ready rows */
+	int fields[ROW_FIELDS];  /* -1 when absent */
 	struct ten_map *map;     /* the file, or the spooled pipe */
 	struct ten_reader *pipe; /* until its end */
 	struct ten_writer *spool;
@@ -29,10 +48,11 @@ struct row_source {
 	int32_t *targets;        /* of a piece */
 };
 
-/* NULL or "-": standard input. Rows and documents must fit the vocabulary and context of a model:
- * rows longer than the context are refused, documents are cut into pieces of at most `context`
- * tokens that are trained to predict their true successors. */
-int row_source_open(struct row_source *s, const char *path, size_t vocab, size_t context, struct err *e);
+/* NULL or "-": standard input. Rows and documents must fit the vocabulary and context of the model:
+ * rows longer than the context are refused; for ROWS_NEXT documents are cut into pieces of at most
+ * `context` tokens that are trained to predict their true successors. cfg is borrowed. */
+int row_source_open(struct row_source *s, const char *path, const struct config *cfg, enum row_use use,
+    struct err *e);
 void row_source_close(struct row_source *s); /* a zeroed struct is fine */
 const struct ten_head *row_source_head(const struct row_source *s);
 

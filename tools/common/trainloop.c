@@ -12,6 +12,9 @@
 
 const char *const train_schedules[] = {"constant", "linear", "cosine", "wsd", "wsd-sqrt", NULL};
 
+const char *const train_objectives[] = {"causal", "masked", "contrastive", NULL};
+const char *const train_pools[] = {"mean", "first", "last", NULL};
+
 static volatile sig_atomic_t stop_asked;
 
 static void
@@ -54,20 +57,36 @@ measure_gemm(void)
 	return best;
 }
 
-/* Operations of a training step: 6 for each parameter that multiplies and token, and for
- * attention 12 x layers x width x span for each token (its causal half counted whole). */
+static bool
+contrastive(const struct train_run *r)
+{
+	return r->objective == OBJECTIVE_CONTRASTIVE;
+}
+
+static size_t
+views(const struct train_run *r)
+{
+	return contrastive(r) ? 2 : 1;
+}
+
+/* Operations of a training step: 6 for each token and parameter of a block that multiplies, for
+ * attention 12 x layers x width x span for each token (a causal half counted whole), 6 for each trained
+ * token and parameter of the language head. */
 static double
 step_operations(const struct train_run *r)
 {
 	const struct config *c = r->trainer.cfg;
-	double params = (double)(r->file.table.count), attention = 0;
-	if (param_offset(&r->file.table, SLOT_POSITION, 0) != SIZE_MAX)
-		params -= (double)(c->context * c->width);
-	if (!c->tied)
-		params -= (double)(c->vocab * c->width);
+	double blocks = 0, head = contrastive(r) ? 0 : (double)(c->vocab * c->width), attention = 0;
+	for (size_t i = 0; i < r->table.n; i++) {
+		const struct param *p = &r->table.items[i];
+		if (p->rank == 2 && p->slot >= SLOT_NORM1 && p->slot <= SLOT_DOWN_B)
+			blocks += (double)p->size;
+		if (p->slot == SLOT_TRANSFORM && !contrastive(r))
+			head += (double)p->size;
+	}
 	for (size_t i = 0; i < r->rows.nspans; i++)
 		attention += (double)r->rows.spans[i].n * (double)r->rows.spans[i].n;
-	return 6 * params * (double)r->rows.tokens +
+	return 6 * blocks * (double)r->rows.tokens + 6 * head * (double)r->rows.trained +
 	    12 * (double)(c->layers * c->width) * attention;
 }
 
@@ -76,7 +95,9 @@ step_operations(const struct train_run *r)
 static struct train_opts
 trainer_opts(const struct train_run *r)
 {
-	size_t context = r->file.cfg.context;
+	size_t longest = r->data.longest, rows = r->micro && r->micro < r->batch ? r->micro : r->batch;
+	size_t tokens = rows * views(r) * longest;
+	longest = r->eval_longest > longest ? r->eval_longest : longest;
 	return (struct train_opts){
 	    .schedule = {(enum schedule_kind)r->schedule, r->lr, r->min_lr < 0 ? r->lr / 10 : r->min_lr,
 	        r->warmup, r->steps, r->decay_steps ? r->decay_steps : (r->steps + 4) / 5},
@@ -84,8 +105,8 @@ trainer_opts(const struct train_run *r)
 	    .clip = r->clip,
 	    .dropout = r->dropout,
 	    .seed = r->seed,
-	    .max_tokens = (r->micro && r->micro < r->batch ? r->micro : r->batch) * context,
-	    .max_keys = context};
+	    .max_tokens = tokens > longest ? tokens : longest,
+	    .max_keys = longest};
 }
 
 static void
@@ -97,21 +118,77 @@ check_options(const struct train_run *r)
 		cli_die(ERR_USAGE, "needs a file for the trained model: -o FILE");
 	if (r->beta1 >= 1 || r->beta2 >= 1)
 		cli_die(ERR_USAGE, "beta1 and beta2 must be below 1");
+	if (r->momentum >= 1)
+		cli_die(ERR_USAGE, "momentum must be below 1");
 	if (r->min_lr > r->lr)
 		cli_die(ERR_USAGE, "--min-lr %g is above --lr %g", r->min_lr, r->lr);
 }
 
+static enum row_use
+row_use(const struct train_run *r)
+{
+	return contrastive(r) ? ROWS_VIEWS : row_use_of(&r->cfg);
+}
+
+/* The objective must suit the model, and adds its head. */
+static void
+choose_objective(struct train_run *r)
+{
+	struct err e;
+	bool encoder = config_traits(&r->file.cfg)->encoder;
+	const char *name = config_traits(&r->file.cfg)->name;
+	r->cfg = r->file.cfg;
+	if (r->objective < 0)
+		r->objective = encoder ? OBJECTIVE_MASKED : OBJECTIVE_CAUSAL;
+	if (r->objective == OBJECTIVE_MASKED && !encoder)
+		cli_die(ERR_USAGE, "a %s model sees only what comes before a token; --objective masked needs bert", name);
+	if (r->objective == OBJECTIVE_CAUSAL && encoder)
+		cli_die(ERR_USAGE, "a %s model sees the token that --objective causal asks for", name);
+	if (r->queue && !contrastive(r))
+		cli_die(ERR_USAGE, "--queue is for --objective contrastive");
+	if (contrastive(r) && r->batch < 2 && !r->queue)
+		cli_die(ERR_USAGE, "contrastive training needs other pairs in the batch: -b 2 or more");
+	if (contrastive(r) && r->queue && r->queue < r->batch)
+		cli_die(ERR_USAGE, "--queue %" PRIu64 " is smaller than the batch of %" PRIu64, r->queue, r->batch);
+	if (contrastive(r) && r->cfg.projection == 0)
+		r->cfg.projection = r->projection;
+	if (config_check(&r->cfg, &e) || params_build(&r->table, &r->cfg, &e))
+		cli_fail(&e);
+}
+
 /* A mistake in --eval is told before the first step, not after many. */
 static void
-check_eval(const struct train_run *r)
+check_eval(struct train_run *r)
 {
 	struct err e;
 	struct row_source s;
-	const struct config *c = &r->file.cfg;
-	if (row_source_open(&s, r->eval, c->vocab, c->context, &e) ||
+	if (row_source_open(&s, r->eval, &r->cfg, row_use(r), &e) ||
 	    model_check_tokenizer(&r->file, row_source_head(&s), s.name, &e))
 		cli_fail(&e);
+	r->eval_longest = s.longest;
 	row_source_close(&s);
+}
+
+/* The file's tensors; those that the objective adds come after them and are new. */
+static void
+start_weights(struct train_run *r)
+{
+	struct err e;
+	if (r->cfg.projection != r->file.cfg.projection)
+		params_init(r->trainer.w, &r->table, &r->cfg, r->seed);
+	if (model_read(&r->file, "", r->trainer.w, &e))
+		cli_fail(&e);
+}
+
+static void
+open_objective(struct train_run *r)
+{
+	struct err e;
+	struct contrast_opts o = {r->temperature, (enum pool)r->pool, 2 * r->batch, r->queue, r->momentum, r->seed};
+	if (contrastive(r) && contrast_open(&r->contrast, &r->trainer, &o, &e))
+		cli_fail(&e);
+	if (r->queue)
+		r->state.contrast = &r->contrast;
 }
 
 static void
@@ -123,20 +200,22 @@ open_all(struct train_run *r, const char *data)
 		omp_set_num_threads((int)r->threads);
 	if (model_open(&r->file, r->model, &e))
 		cli_fail(&e);
-	const struct config *c = &r->file.cfg;
-	if (row_source_open(&r->data, data, c->vocab, c->context, &e) ||
+	choose_objective(r);
+	if (row_source_open(&r->data, data, &r->cfg, row_use(r), &e) ||
 	    model_check_tokenizer(&r->file, row_source_head(&r->data), r->data.name, &e))
 		cli_fail(&e);
 	if (r->eval)
 		check_eval(r);
 	inputs[0] = &r->file.head;
 	inputs[1] = row_source_head(&r->data);
-	if (model_head(&r->own, c, &r->file.table, r->file.tokenizer_id, false, &e))
+	if (model_head(&r->own, &r->cfg, &r->table, r->file.tokenizer_id, false, &e))
 		cli_fail(&e);
 	cli_add_provenance(&r->own, inputs, 2, &r->seed);
 	struct train_opts o = trainer_opts(r);
-	if (trainer_open(&r->trainer, c, &r->file.table, &o, &e))
+	if (trainer_open(&r->trainer, &r->cfg, &r->table, &o, &e))
 		cli_fail(&e);
+	start_weights(r);
+	open_objective(r);
 	checkpoint_open(&r->checkpoint, r->output, &r->own, &r->file);
 	r->state.best_loss = (double)INFINITY;
 	if (checkpoint_resume(&r->checkpoint, &r->trainer, &r->state)) {
@@ -144,38 +223,78 @@ open_all(struct train_run *r, const char *data)
 			cli_fail(&e);
 		if (!r->quiet)
 			cli_warn("resuming after step %" PRIu64, r->trainer.step);
-	} else if (model_read(&r->file, "", r->trainer.w, &e))
-		cli_fail(&e);
+	}
 	if (model_detach(&r->file, &e))
 		cli_fail(&e);
 }
 
 /* ---- evaluation ---- */
 
-/* Mean loss over the whole of the evaluation file. */
+/* Up to `rows` rows, or as many as reach max_tokens; what row_source_next said last. */
+static int
+read_eval_rows(struct train_run *r, struct row_source *s, size_t rows)
+{
+	struct err e;
+	int got = 1;
+	rows_reset(&r->eval_rows);
+	while (r->eval_rows.n < rows && (contrastive(r) || r->eval_rows.tokens < r->trainer.opts.max_tokens) &&
+	    (got = row_source_next(s, &r->eval_rows, &e)) > 0)
+		;
+	if (got < 0)
+		cli_fail(&e);
+	return got;
+}
+
+/* Mean over pairs of the loss within batches as large as those of training; a smaller one at the end is
+ * left out, unless it is all. */
+static double
+evaluate_views(struct train_run *r, struct row_source *s)
+{
+	struct err e;
+	double sum = 0, loss;
+	size_t batches = 0;
+	for (int got = 1; got > 0;) {
+		got = read_eval_rows(r, s, 2 * r->batch);
+		if (r->eval_rows.n < 4 || (batches && r->eval_rows.n < 2 * r->batch))
+			break;
+		if (contrast_evaluate(&r->contrast, &r->trainer, &r->eval_rows, &loss, &e)) {
+			err_prefix(&e, "%s", r->eval);
+			cli_fail(&e);
+		}
+		sum += loss;
+		batches++;
+	}
+	if (!batches)
+		cli_die(ERR_DATA, "%s: has fewer than two pairs of views", r->eval);
+	return sum / (double)batches;
+}
+
+static double
+evaluate_tokens(struct train_run *r, struct row_source *s)
+{
+	struct trainer *t = &r->trainer;
+	struct eval_sums sums = {0};
+	for (int got = 1; got > 0;) {
+		got = read_eval_rows(r, s, SIZE_MAX);
+		lm_evaluate(&t->trunk, &t->head, t->w, &r->eval_rows, t->opts.max_tokens, &t->out, &sums);
+	}
+	if (!sums.trained)
+		cli_die(ERR_DATA, "%s: no token has a target", r->eval);
+	return sums.nll / (double)sums.trained;
+}
+
+/* Mean loss over the evaluation file. */
 static double
 evaluate(struct train_run *r)
 {
 	struct err e;
 	struct row_source s;
-	struct trainer *t = &r->trainer;
-	struct eval_sums sums = {0};
-	if (row_source_open(&s, r->eval, t->cfg->vocab, t->cfg->context, &e) ||
+	if (row_source_open(&s, r->eval, &r->cfg, row_use(r), &e) ||
 	    model_check_tokenizer(&r->file, row_source_head(&s), s.name, &e))
 		cli_fail(&e);
-	for (int got = 1; got > 0;) {
-		rows_reset(&r->eval_rows);
-		while (r->eval_rows.tokens < t->opts.max_tokens &&
-		    (got = row_source_next(&s, &r->eval_rows, &e)) > 0)
-			;
-		if (got < 0)
-			cli_fail(&e);
-		lm_evaluate(&t->trunk, &t->head, t->w, &r->eval_rows, t->opts.max_tokens, &t->out, &sums);
-	}
+	double loss = contrastive(r) ? evaluate_views(r, &s) : evaluate_tokens(r, &s);
 	row_source_close(&s);
-	if (!sums.trained)
-		cli_die(ERR_DATA, "%s: no token has a target", r->eval);
-	return sums.nll / (double)sums.trained;
+	return loss;
 }
 
 static double
@@ -199,7 +318,7 @@ read_rows(struct train_run *r)
 {
 	struct err e;
 	rows_reset(&r->rows);
-	while (r->rows.n < r->batch)
+	while (r->rows.n < r->batch * views(r))
 		if (row_source_next(&r->data, &r->rows, &e) < 0)
 			cli_fail(&e);
 	r->state.place = row_source_tell(&r->data);
@@ -307,7 +426,9 @@ close_all(struct train_run *r)
 	rows_free(&r->rows);
 	rows_free(&r->eval_rows);
 	row_source_close(&r->data);
+	contrast_close(&r->contrast);
 	trainer_close(&r->trainer);
+	params_free(&r->table);
 	model_close(&r->file);
 }
 

@@ -8,6 +8,9 @@
 
 #include "common/checkpoint.h"
 #include "common/cli.h"
+#include "train/contrast.h"
+
+enum objective_kind { OBJECTIVE_CAUSAL, OBJECTIVE_MASKED, OBJECTIVE_CONTRASTIVE };
 
 struct train_run {
 	/* options; the defaults are those of TRAIN_DEFAULTS */
@@ -17,22 +20,31 @@ struct train_run {
 	double lr, min_lr, beta1, beta2, eps, weight_decay, clip, dropout;
 	int schedule;
 	bool keep, quiet;
+	int objective;         /* enum objective_kind, -1: by the model's family */
+	double temperature, momentum;
+	uint64_t projection, queue;
+	int pool;
 
 	/* state */
 	struct model_file file;
+	struct config cfg;     /* of the result: the file's, and what the objective adds */
+	struct params table;
 	struct trainer trainer;
+	struct contrast contrast;
 	struct row_source data;
 	struct train_state state;
 	struct ten_head own;   /* of the result */
 	struct checkpoint checkpoint;
 	struct rows rows, eval_rows;
+	size_t eval_longest;   /* row of the evaluation, 0 without one */
 	double gemm_rate;      /* operations a second of the machine, 0 = not measured */
 };
 
 #define TRAIN_DEFAULTS \
 	.steps = 1000, .batch = 8, .warmup = 100, .seed = 1, .save_every = 200, .eval_every = 200, \
 	.log_every = 1, .lr = 1e-3, .min_lr = -1, .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8, \
-	.weight_decay = 0.1, .clip = 1, .schedule = SCHEDULE_COSINE
+	.weight_decay = 0.1, .clip = 1, .schedule = SCHEDULE_COSINE, .objective = -1, .temperature = 0.1, \
+	.momentum = 0.999, .projection = 128
 
 extern const char *const train_schedules[];
 
@@ -63,6 +75,16 @@ extern const char *const train_schedules[];
 	{0, "log-every", "N", CLI_U64, &(r)->log_every, "steps between records of the log (default 1)", 1, 1e12, 0, true}, \
 	CLI_THREADS(&(r)->threads, "all cores"), \
 	CLI_QUIET(&(r)->quiet)
+
+/* What tpretrain alone has. */
+extern const char *const train_objectives[], *const train_pools[];
+#define OBJECTIVE_OPTIONS(r) \
+	{0, "objective", "NAME", CLI_CHOICE, &(r)->objective, "causal, masked or contrastive (default causal; masked for bert)", 0, 0, train_objectives, false}, \
+	{0, "temperature", "X", CLI_REAL, &(r)->temperature, "contrastive: similarities are divided by it (default 0.1)", 1e-4, 100, 0, false}, \
+	{0, "pool", "HOW", CLI_CHOICE, &(r)->pool, "contrastive: mean, first or last token (default mean)", 0, 0, train_pools, false}, \
+	{0, "projection", "N", CLI_U64, &(r)->projection, "contrastive: outputs of the projection head, 0 = none (default 128)", 0, 1 << 17, 0, false}, \
+	{0, "queue", "N", CLI_U64, &(r)->queue, "contrastive: compare with N earlier embeddings, not with the batch", 1, 1 << 24, 0, false}, \
+	{0, "momentum", "X", CLI_REAL, &(r)->momentum, "of the encoder that fills the queue (default 0.999)", 0, 1, 0, false}
 
 /* Trains: reads the data from `data` (NULL or "-": standard input), resumes where a killed run of
  * the same command left its checkpoints, writes the model to r->output. Exits through cli_fail on

@@ -1,0 +1,243 @@
+#include "model/block.h"
+
+#include <string.h>
+
+#include "math/dropout.h"
+#include "math/elem.h"
+#include "math/gemm.h"
+#include "math/linear.h"
+#include "math/norm.h"
+
+real *
+at(real *base, const struct trunk *t, enum slot slot, size_t l)
+{
+	size_t o = param_offset(t->table, slot, l);
+	return o == SIZE_MAX ? NULL : base + o;
+}
+
+const real *
+wat(const real *base, const struct trunk *t, enum slot slot, size_t l)
+{
+	size_t o = param_offset(t->table, slot, l);
+	return o == SIZE_MAX ? NULL : base + o;
+}
+
+/* y (n,out) = x (n,in) w^T. Without training a row's bits do not depend on the rest of the
+ * batch, so generation gives the same tokens whatever else is generated beside them. */
+static void
+linear(const struct trunk *t, real *y, const real *x, const real *w, size_t n, size_t in, size_t out)
+{
+	(t->train ? linear_forward : linear_rows)(y, x, w, n, in, out);
+}
+
+void
+norm_forward(const struct trunk *t, real *y, real *mean, real *rstd, const real *x, const real *g,
+    const real *b, size_t n)
+{
+	real eps = (real)t->cfg->norm_eps;
+	if (config_traits(t->cfg)->rms)
+		rmsnorm_forward(y, rstd, x, g, n, t->cfg->width, eps);
+	else
+		layernorm_forward(y, mean, rstd, x, g, b, n, t->cfg->width, eps);
+}
+
+void
+norm_backward(const struct trunk *t, real *dx, real *dg, real *db, const real *dy, const real *x,
+    const real *mean, const real *rstd, const real *g, size_t n)
+{
+	if (config_traits(t->cfg)->rms)
+		rmsnorm_backward(dx, dg, dy, x, rstd, g, n, t->cfg->width);
+	else
+		layernorm_backward(dx, dg, db, dy, x, mean, rstd, g, n, t->cfg->width);
+}
+
+void
+drop(const struct trunk *t, real *x, size_t n, size_t layer, enum site site)
+{
+	if (t->train && t->dropout > 0)
+		dropout(x, n * t->cfg->width, t->dropout, t->seed, t->step, layer * SITES + site);
+}
+
+/* y = x + dropout(tmp + bias). */
+static void
+add_residual(const struct trunk *t, real *y, const real *x, const real *bias, size_t n, size_t layer,
+    enum site site)
+{
+	size_t c = t->cfg->width;
+	if (t->train && t->dropout > 0) {
+		if (bias)
+			bias_add(t->tmp, bias, n, c);
+		drop(t, t->tmp, n, layer, site);
+		bias = NULL;
+	}
+	residual_add(y, x, t->tmp, bias, n, c);
+}
+
+/* Copies the batch's keys and values behind those of earlier tokens. */
+static void
+append_cache(const struct batch *b, real *k, real *v, const real *qkv, struct dims d)
+{
+	for (size_t i = 0; i < b->nspans; i++) {
+		const struct span *s = &b->spans[i];
+		for (size_t r = 0; r < s->n; r++) {
+			const real *from = qkv + (s->row + r) * d.qkv + d.q;
+			size_t to = (s->key + s->past + r) * d.kv;
+			memcpy(k + to, from, d.kv * sizeof *k);
+			memcpy(v + to, from + d.kv, d.kv * sizeof *v);
+		}
+	}
+}
+
+/* tmp = out(attention(in)), without the bias. */
+static void
+attention_part(struct trunk *t, const real *w, const struct batch *b, size_t l, const real *in,
+    struct kvcache *cache)
+{
+	struct dims d = dims(t->cfg);
+	struct block_acts *s = &t->acts[l];
+	size_t n = b->n, hd = config_head_dim(t->cfg);
+	struct attn shape = {t->cfg->heads, t->cfg->kv_heads, hd, config_traits(t->cfg)->encoder};
+	linear(t, s->qkv, in, wat(w, t, SLOT_Q, l), n, d.c, d.qkv);
+	if (wat(w, t, SLOT_Q_B, l))
+		bias_add(s->qkv, wat(w, t, SLOT_Q_B, l), n, d.qkv);
+	if (t->cos)
+		rope_forward(s->qkv, b->positions, t->cos, t->sin, n, t->cfg->heads + t->cfg->kv_heads, hd,
+		    d.qkv);
+	const real *k = s->qkv + d.q, *v = k + d.kv;
+	size_t ldk = d.qkv;
+	if (cache) {
+		size_t layer = l * cache->slots * cache->context * d.kv;
+		append_cache(b, cache->k + layer, cache->v + layer, s->qkv, d);
+		k = cache->k + layer;
+		v = cache->v + layer;
+		ldk = d.kv;
+	}
+	attention_forward(s->att, s->lse, s->qkv, d.qkv, k, v, ldk, b->spans, b->nspans, &shape, t->scratch,
+	    t->max_keys);
+	linear(t, t->tmp, s->att, wat(w, t, SLOT_OUT, l), n, d.q, d.c);
+}
+
+/* tmp = down(act(up(in))), without the bias. */
+static void
+mlp_part(struct trunk *t, const real *w, size_t n, size_t l, const real *in)
+{
+	struct dims d = dims(t->cfg);
+	struct block_acts *s = &t->acts[l];
+	enum slot up = wat(w, t, SLOT_GATE, l) ? SLOT_GATE : SLOT_UP;
+	linear(t, s->up, in, wat(w, t, up, l), n, d.c, d.wide);
+	act_forward(config_traits(t->cfg)->act, s->act, s->up, wat(w, t, SLOT_UP_B, l), n, d.f);
+	linear(t, t->tmp, s->act, wat(w, t, SLOT_DOWN, l), n, d.f, d.c);
+}
+
+void
+block_forward(struct trunk *t, const real *w, const struct batch *b, size_t l, real *next,
+    struct kvcache *cache)
+{
+	struct block_acts *s = &t->acts[l];
+	const real *g1 = wat(w, t, SLOT_NORM1, l), *b1 = wat(w, t, SLOT_NORM1_B, l);
+	const real *g2 = wat(w, t, SLOT_NORM2, l), *b2 = wat(w, t, SLOT_NORM2_B, l);
+	size_t n = b->n;
+	if (t->cfg->post_norm) {
+		attention_part(t, w, b, l, s->x, cache);
+		add_residual(t, s->mid, s->x, wat(w, t, SLOT_OUT_B, l), n, l, SITE_ATTENTION);
+		norm_forward(t, s->n2, s->mean2, s->rstd2, s->mid, g1, b1, n);
+		mlp_part(t, w, n, l, s->n2);
+		add_residual(t, s->n1, s->n2, wat(w, t, SLOT_DOWN_B, l), n, l, SITE_MLP);
+		norm_forward(t, next, s->mean1, s->rstd1, s->n1, g2, b2, n);
+		return;
+	}
+	norm_forward(t, s->n1, s->mean1, s->rstd1, s->x, g1, b1, n);
+	attention_part(t, w, b, l, s->n1, cache);
+	add_residual(t, s->mid, s->x, wat(w, t, SLOT_OUT_B, l), n, l, SITE_ATTENTION);
+	norm_forward(t, s->n2, s->mean2, s->rstd2, s->mid, g2, b2, n);
+	mlp_part(t, w, n, l, s->n2);
+	add_residual(t, next, s->mid, wat(w, t, SLOT_DOWN_B, l), n, l, SITE_MLP);
+}
+
+/* ---- backward ---- */
+
+/* The gradient that enters a residual branch: dx itself, or a dropped-out copy in tmp; the bias
+ * at the end of the branch gets its sums. */
+static const real *
+enter_branch(struct trunk *t, real *g, const struct batch *b, enum slot bias, size_t l, enum site site)
+{
+	const real *d = t->dx;
+	if (t->dropout > 0) {
+		memcpy(t->tmp, t->dx, b->n * t->cfg->width * sizeof *t->tmp);
+		drop(t, t->tmp, b->n, l, site);
+		d = t->tmp;
+	}
+	if (at(g, t, bias, l))
+		column_sum_add(at(g, t, bias, l), d, b->n, t->cfg->width);
+	return d;
+}
+
+/* From dx at the end of the branch: gradients of its weights, and dn, of its input. */
+static void
+mlp_backward(struct trunk *t, const real *w, real *g, const struct batch *b, size_t l)
+{
+	struct dims d = dims(t->cfg);
+	struct block_acts *s = &t->acts[l];
+	size_t n = b->n;
+	enum slot up = wat(w, t, SLOT_GATE, l) ? SLOT_GATE : SLOT_UP;
+	const real *dy = enter_branch(t, g, b, SLOT_DOWN_B, l, SITE_MLP);
+	linear_backward(t->dmid, at(g, t, SLOT_DOWN, l), dy, s->act, wat(w, t, SLOT_DOWN, l), n, d.f, d.c);
+	act_backward(config_traits(t->cfg)->act, t->dwide, at(g, t, SLOT_UP_B, l), t->dmid, s->up, n, d.f);
+	linear_backward(t->dn, at(g, t, up, l), t->dwide, s->n2, wat(w, t, up, l), n, d.c, d.wide);
+}
+
+/* Likewise; `in` is what the branch was given. */
+static void
+attention_part_backward(struct trunk *t, const real *w, real *g, const struct batch *b, size_t l,
+    const real *in)
+{
+	struct dims d = dims(t->cfg);
+	struct block_acts *s = &t->acts[l];
+	size_t n = b->n, hd = config_head_dim(t->cfg);
+	struct attn shape = {t->cfg->heads, t->cfg->kv_heads, hd, config_traits(t->cfg)->encoder};
+	const real *dy = enter_branch(t, g, b, SLOT_OUT_B, l, SITE_ATTENTION);
+	linear_backward(t->dmid, at(g, t, SLOT_OUT, l), dy, s->att, wat(w, t, SLOT_OUT, l), n, d.q, d.c);
+	real *dqkv = t->dwide;
+	attention_backward(dqkv, dqkv + d.q, dqkv + d.q + d.kv, t->dmid, s->att, s->lse, s->qkv, d.qkv,
+	    s->qkv + d.q, s->qkv + d.q + d.kv, d.qkv, b->spans, b->nspans, &shape, t->scratch, t->max_keys);
+	if (t->cos)
+		rope_backward(dqkv, b->positions, t->cos, t->sin, n, t->cfg->heads + t->cfg->kv_heads, hd,
+		    d.qkv);
+	if (at(g, t, SLOT_Q_B, l))
+		column_sum_add(at(g, t, SLOT_Q_B, l), dqkv, n, d.qkv);
+	linear_backward(t->dn, at(g, t, SLOT_Q, l), dqkv, in, wat(w, t, SLOT_Q, l), n, d.c, d.qkv);
+}
+
+/* Post-norm: dx, the gradient of a norm's output, becomes that of its input x. */
+static void
+back_through_norm(struct trunk *t, const real *w, real *g, size_t n, size_t l, enum slot gain,
+    enum slot bias, const real *x, const real *mean, const real *rstd)
+{
+	real *dx = t->dx;
+	memset(t->dn, 0, n * t->cfg->width * sizeof *t->dn);
+	norm_backward(t, t->dn, at(g, t, gain, l), at(g, t, bias, l), dx, x, mean, rstd, wat(w, t, gain, l), n);
+	t->dx = t->dn;
+	t->dn = dx;
+}
+
+void
+block_backward(struct trunk *t, const real *w, real *g, const struct batch *b, size_t l)
+{
+	struct block_acts *s = &t->acts[l];
+	size_t n = b->n, c = t->cfg->width;
+	if (t->cfg->post_norm) {
+		back_through_norm(t, w, g, n, l, SLOT_NORM2, SLOT_NORM2_B, s->n1, s->mean1, s->rstd1);
+		mlp_backward(t, w, g, b, l);
+		residual_add(t->dx, t->dx, t->dn, NULL, n, c);
+		back_through_norm(t, w, g, n, l, SLOT_NORM1, SLOT_NORM1_B, s->mid, s->mean2, s->rstd2);
+		attention_part_backward(t, w, g, b, l, s->x);
+		residual_add(t->dx, t->dx, t->dn, NULL, n, c);
+		return;
+	}
+	mlp_backward(t, w, g, b, l);
+	norm_backward(t, t->dx, at(g, t, SLOT_NORM2, l), at(g, t, SLOT_NORM2_B, l), t->dn, s->mid,
+	    s->mean2, s->rstd2, wat(w, t, SLOT_NORM2, l), n);
+	attention_part_backward(t, w, g, b, l, s->n1);
+	norm_backward(t, t->dx, at(g, t, SLOT_NORM1, l), at(g, t, SLOT_NORM1_B, l), t->dn, s->x,
+	    s->mean1, s->rstd1, wat(w, t, SLOT_NORM1, l), n);
+}
