@@ -17,7 +17,9 @@ ifneq ($(filter-out clean help,$(goals)),)
 ifeq ($(shell command -v pkg-config),)
 $(error pkg-config is missing: sudo apt-get install pkg-config)
 endif
-missing := $(strip $(call not_found,$(PKGS) $(if $(filter check check-long asan $(BUILD)/tests/%,$(goals)),$(TEST_PKGS))))
+# liblbfgs has no .pc file
+lbfgs := $(if $(wildcard /usr/include/lbfgs.h /usr/local/include/lbfgs.h),,liblbfgs-dev)
+missing := $(strip $(lbfgs) $(call not_found,$(PKGS) $(if $(filter check check-long asan $(BUILD)/tests/%,$(goals)),$(TEST_PKGS))))
 ifneq ($(missing),)
 $(error libraries are missing: sudo apt-get install $(missing))
 endif
@@ -32,12 +34,12 @@ SAN =
 CPPFLAGS = -Ilibcore -Iformats -Itools -D_GNU_SOURCE
 CFLAGS = -std=gnu11 $(OPT) $(WARN) -fopenmp $(SAN) $(DEP_CFLAGS)
 LDFLAGS = -fopenmp $(SAN)
-LDLIBS = $(DEP_LIBS) -lm
+LDLIBS = $(DEP_LIBS) -llbfgs -lm
 TEST_LIBS = -lcmocka
 
 # ---- what there is ---------------------------------------------------------------------------
 LIB_SRC := $(wildcard libcore/*/*.c formats/*.c)
-COMMON_SRC := $(wildcard tools/common/*.c)
+COMMON_SRC := $(wildcard tools/*/*.c)
 TOOL_SRC := $(wildcard tools/*.c)
 UNIT_SRC := $(wildcard tests/unit/*.c)
 BENCH_SRC := $(wildcard tests/bench/*.c)

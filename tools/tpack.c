@@ -30,8 +30,10 @@ struct packing {
 	struct packer packer;
 	struct cli_out out;
 	uint64_t vocab;               /* ids are below it; 0 = not known */
-	int32_t *stream;              /* --wrap: tokens that wait for a row */
-	size_t n, cap;
+	bool words;                   /* the stream says which word a token is of */
+	int32_t *stream, *stream_words; /* --wrap: tokens that wait for a row */
+	size_t n, cap, cap_words;
+	int32_t first_word;           /* of the next document in the stream: no two words meet */
 	uint64_t documents, tokens_in, short_documents, short_tokens, pairs;
 };
 
@@ -39,8 +41,8 @@ static int
 write_row(void *ctx, const struct pack_row *r, struct err *e)
 {
 	struct packing *p = ctx;
-	struct ten_value v[4] = {ten_vector(r->ids, r->n), ten_vector(r->targets, r->n),
-	    ten_vector(r->positions, r->n), ten_vector(r->documents, r->n)};
+	struct ten_value v[5] = {ten_vector(r->ids, r->n), ten_vector(r->targets, r->n),
+	    ten_vector(r->positions, r->n), ten_vector(r->documents, r->n), ten_vector(r->words, r->n)};
 	p->pairs += r->n;
 	return ten_write(p->out.w, v, e);
 }
@@ -48,7 +50,7 @@ write_row(void *ctx, const struct pack_row *r, struct err *e)
 static void
 open_rows(struct packing *p, const struct ten_head *in)
 {
-	static const char *const names[] = {"ids", "targets", "positions", "documents"};
+	static const char *const names[] = {"ids", "targets", "positions", "documents", "words"};
 	struct err e;
 	struct ten_head h = {0};
 	struct ten_writer_opts o = {.zstd_level = zstd, .byte_split = zstd > 0};
@@ -56,7 +58,7 @@ open_rows(struct packing *p, const struct ten_head *in)
 	char text[24];
 	snprintf(h.kind, sizeof h.kind, "rows");
 	snprintf(text, sizeof text, "%" PRIu64, length);
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 4 + p->words; i++)
 		if (ten_head_add(&h, names[i], TEN_INT, 32, 1, &ragged, &e))
 			cli_fail(&e);
 	for (size_t i = 0; i < in->nkvs; i++)
@@ -79,35 +81,41 @@ check_ids(const struct packing *p, const struct ten_reader *r, const int32_t *id
 
 /* The next document of the one long sequence: whole rows leave, the rest waits. */
 static int
-add_to_stream(struct packing *p, const int32_t *ids, size_t n, struct err *e)
+add_to_stream(struct packing *p, const int32_t *ids, const int32_t *words, size_t n, struct err *e)
 {
-	if (mem_grow(&p->stream, &p->cap, p->n + n, sizeof *ids, "tokens", e))
+	if (mem_grow(&p->stream, &p->cap, p->n + n, sizeof *ids, "tokens", e) ||
+	    mem_grow(&p->stream_words, &p->cap_words, p->n + n, sizeof *ids, "words", e))
 		return -1;
 	if (n)
 		memcpy(p->stream + p->n, ids, n * sizeof *ids);
+	for (size_t i = 0; words && i < n; i++)
+		p->stream_words[p->n + i] = (int32_t)((uint32_t)p->first_word + (uint32_t)words[i]) & INT32_MAX;
 	p->n += n;
+	if (words && n)
+		p->first_word = (p->stream_words[p->n - 1] + 1) & INT32_MAX;
 	size_t at = 0;
 	for (; p->n - at > length; at += length)
-		if (pack_row(&p->packer, p->stream + at, length + 1, e))
+		if (pack_row(&p->packer, p->stream + at, p->stream_words + at, length + 1, e))
 			return -1;
 	memmove(p->stream, p->stream + at, (p->n - at) * sizeof *ids);
+	memmove(p->stream_words, p->stream_words + at, (p->n - at) * sizeof *ids);
 	p->n -= at;
 	return 0;
 }
 
 static int
-add_document(struct packing *p, const int32_t *ids, size_t n, struct err *e)
+add_document(struct packing *p, const int32_t *ids, const int32_t *words, size_t n, struct err *e)
 {
 	p->documents++;
 	p->tokens_in += n;
 	if (wrap)
-		return add_to_stream(p, ids, n, e);
+		return add_to_stream(p, ids, words, n, e);
 	if (n < 2) {
 		p->short_documents++;
 		p->short_tokens += n;
 		return 0;
 	}
-	return pack_document(&p->packer, ids, n, e);
+	return pack_document(&p->packer, ids, words, n, e);
 }
 
 static void
@@ -119,11 +127,18 @@ pack_stream(struct packing *p, struct ten_reader *r)
 	struct ten_value *values = at < 0 ? NULL : mem_zalloc(h->nfields, sizeof *values, "fields", &e);
 	if (!values)
 		cli_fail(&e);
+	int word = ten_head_find(h, "words");
+	if (word >= 0 && ten_head_need(h, ten_reader_name(r), "words", TEN_INT, 32, 1, &e) < 0)
+		cli_fail(&e);
+	p->words = word >= 0;
 	p->vocab = cli_head_number(r, "vocab_size", 0);
 	open_rows(p, h);
 	while ((got = ten_read(r, values, &e)) > 0) {
 		check_ids(p, r, values[at].data, values[at].count);
-		if (add_document(p, values[at].data, values[at].count, &e))
+		if (word >= 0 && values[word].count != values[at].count)
+			cli_die(ERR_DATA, "%s: record %" PRIu64 ": %" PRIu64 " ids but %" PRIu64 " words", ten_reader_name(r),
+			    ten_reader_record(r) - 1, values[at].count, values[word].count);
+		if (add_document(p, values[at].data, word < 0 ? NULL : values[word].data, values[at].count, &e))
 			cli_fail(&e);
 	}
 	if (got < 0)
@@ -156,12 +171,13 @@ main(int argc, char **argv)
 		cli_die(ERR_USAGE, "one stream, not %zu; join files with tcat", n);
 	struct ten_reader *r = cli_reader(n ? operands[0] : NULL);
 	pack_stream(&p, r);
-	if ((p.n > 1 && pack_row(&p.packer, p.stream, p.n, &e)) || pack_finish(&p.packer, &e))
+	if ((p.n > 1 && pack_row(&p.packer, p.stream, p.stream_words, p.n, &e)) || pack_finish(&p.packer, &e))
 		cli_fail(&e);
 	cli_close_out(&p.out);
 	account(&p);
 	ten_reader_free(r);
 	free(p.stream);
+	free(p.stream_words);
 	pack_close(&p.packer);
 	return 0;
 }

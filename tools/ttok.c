@@ -9,10 +9,11 @@
 #include "common/docbatch.h"
 #include "common/vocabio.h"
 #include "text/encode.h"
+#include "text/words.h"
 
 static const char *model, *output;
 static uint64_t threads = 1;
-static bool decode, special, quiet;
+static bool decode, special, words, quiet;
 static struct doc_opts docs;
 static int zstd;
 
@@ -20,7 +21,9 @@ static const struct cli_opt opts[] = {
     {'m', "model", "FILE", CLI_TEXT, &model, "the vocabulary, or a model that carries it", 0, 0, 0, true},
     {'d', "decode", NULL, CLI_FLAG, &decode, "turn records with ids back into text", 0, 0, 0, false},
     {0, "special", NULL, CLI_FLAG, &special, "names of special tokens in the text are those tokens; -d: print them", 0, 0, 0, false},
+    {0, "words", NULL, CLI_FLAG, &words, "add the field words: the number of the word of each token", 0, 0, 0, false},
     DOC_OPTIONS(&docs),
+    LABEL_OPTION(&docs),
     CLI_OUTPUT(&output),
     CLI_ZSTD(&zstd),
     CLI_THREADS(&threads, "1"),
@@ -34,9 +37,49 @@ static const struct cli_tool tool = {"ttok", "[text ...]", "Turn text into token
 
 /* ---- text to tokens ---- */
 
+/* A document in tokens. */
+struct encoded {
+	struct ids ids, words;
+};
+
+static int
+encode_document(struct encoder *x, const struct vocab *v, const char *text, size_t n, struct encoded *to,
+    struct err *e)
+{
+	struct ids *ids = &to->ids;
+	ids->n = 0;
+	if (mem_grow(&ids->v, &ids->cap, 2, sizeof *ids->v, "token ids", e))
+		return -1;
+	if (v->begin >= 0)
+		ids->v[ids->n++] = v->begin;
+	size_t from = ids->n;
+	if (special ? encode_with_special(x, text, n, ids, e) : encode_text(x, text, n, ids, e))
+		return -1;
+	size_t count = ids->n - from;
+	if (v->end >= 0) {
+		if (mem_grow(&ids->v, &ids->cap, ids->n + 1, sizeof *ids->v, "token ids", e))
+			return -1;
+		ids->v[ids->n++] = v->end;
+	}
+	if (!words)
+		return 0;
+	/* the tokens around the document are words, too */
+	if (mem_grow(&to->words.v, &to->words.cap, ids->n, sizeof *ids->v, "words", e) ||
+	    words_of(v, text, n, ids->v + from, count, to->words.v + from, e))
+		return -1;
+	for (size_t i = 0; from && i < count; i++)
+		to->words.v[from + i]++;
+	if (from)
+		to->words.v[0] = 0;
+	if (v->end >= 0)
+		to->words.v[ids->n - 1] = ids->n > 1 ? to->words.v[ids->n - 2] + 1 : 0;
+	return 0;
+}
+
 /* The documents of a batch in parallel, each into ids of its own. */
 static void
-encode_batch(const struct doc_batch *b, const struct vocab *v, struct encoder **encoders, struct ids *ids)
+encode_batch(const struct doc_batch *b, const struct vocab *v, struct encoder **encoders,
+    struct encoded *to)
 {
 	struct err e;
 	bool failed = false;
@@ -45,18 +88,7 @@ encode_batch(const struct doc_batch *b, const struct vocab *v, struct encoder **
 		struct err mine;
 		size_t n;
 		const char *text = doc_text(b, i, &n);
-		struct ids *to = &ids[i];
-		struct encoder *x = encoders[omp_get_thread_num()];
-		to->n = 0;
-		int rc = mem_grow(&to->v, &to->cap, 2, sizeof *to->v, "token ids", &mine);
-		if (!rc && v->begin >= 0)
-			to->v[to->n++] = v->begin;
-		if (!rc)
-			rc = special ? encode_with_special(x, text, n, to, &mine) : encode_text(x, text, n, to, &mine);
-		if (!rc && v->end >= 0)
-			rc = mem_grow(&to->v, &to->cap, to->n + 1, sizeof *to->v, "token ids", &mine);
-		if (!rc && v->end >= 0)
-			to->v[to->n++] = v->end;
+		int rc = encode_document(encoders[omp_get_thread_num()], v, text, n, &to[i], &mine);
 #pragma omp critical
 		if (rc && !failed) {
 			failed = true;
@@ -80,6 +112,8 @@ open_tokens(struct cli_out *out, struct ten_head *h, const struct vocab_file *f)
 	snprintf(h->kind, sizeof h->kind, "tokens");
 	snprintf(size, sizeof size, "%zu", f->vocab.n);
 	if (ten_head_add(h, "ids", TEN_INT, 32, 1, &ragged, &e) ||
+	    (words && ten_head_add(h, "words", TEN_INT, 32, 1, &ragged, &e)) ||
+	    (docs.label && ten_head_add(h, "label", TEN_TEXT, 8, 1, &ragged, &e)) ||
 	    ten_head_set_text(h, "tokenizer", f->id, &e) || ten_head_set_text(h, "vocab_size", size, &e) ||
 	    (docs.separator && ten_head_set_text(h, "separator", docs.separator, &e)))
 		cli_fail(&e);
@@ -87,13 +121,21 @@ open_tokens(struct cli_out *out, struct ten_head *h, const struct vocab_file *f)
 }
 
 static uint64_t
-write_batch(struct cli_out *out, const struct ids *ids, size_t n)
+write_batch(struct cli_out *out, const struct doc_batch *b, const struct encoded *from)
 {
 	uint64_t tokens = 0;
-	for (size_t i = 0; i < n; i++) {
-		struct ten_value value = ten_vector(ids[i].v, ids[i].n);
-		cli_write(out, &value);
-		tokens += ids[i].n;
+	for (size_t i = 0; i < b->n; i++) {
+		const struct encoded *d = &from[i];
+		struct ten_value value[3] = {ten_vector(d->ids.v, d->ids.n)};
+		size_t fields = 1, size;
+		if (words)
+			value[fields++] = ten_vector(d->words.v, d->ids.n);
+		if (docs.label) {
+			const char *label = doc_label(b, i, &size);
+			value[fields] = ten_vector(label, size);
+		}
+		cli_write(out, value);
+		tokens += d->ids.n;
 	}
 	return tokens;
 }
@@ -106,7 +148,7 @@ encode_files(const struct vocab_file *f, char **files)
 	struct ten_head h = {0};
 	struct cli_out out;
 	size_t nthreads = (size_t)omp_get_max_threads(), nids = 0;
-	struct ids *ids = NULL;
+	struct encoded *all = NULL;
 	struct encoder **encoders = mem_zalloc(nthreads, sizeof *encoders, "encoders", &e);
 	for (size_t i = 0; i < nthreads; i++)
 		if (!encoders || !(encoders[i] = encoder_new(&f->vocab, &e)))
@@ -116,20 +158,22 @@ encode_files(const struct vocab_file *f, char **files)
 	uint64_t tokens = 0;
 	while (doc_batch_next(&b)) {
 		size_t before = nids;
-		if (mem_grow(&ids, &nids, b.n, sizeof *ids, "documents", &e))
+		if (mem_grow(&all, &nids, b.n, sizeof *all, "documents", &e))
 			cli_fail(&e);
-		memset(ids + before, 0, (nids - before) * sizeof *ids);
-		encode_batch(&b, &f->vocab, encoders, ids);
-		tokens += write_batch(&out, ids, b.n);
+		memset(all + before, 0, (nids - before) * sizeof *all);
+		encode_batch(&b, &f->vocab, encoders, all);
+		tokens += write_batch(&out, &b, all);
 	}
 	cli_close_out(&out);
 	cli_account(quiet, "documents=%" PRIu64 " bytes=%" PRIu64 " tokens=%" PRIu64 " bytes_per_token=%.3f",
 	    b.total_docs, b.total_bytes, tokens, tokens ? (double)b.total_bytes / (double)tokens : 0.0);
-	for (size_t i = 0; i < nids; i++)
-		free(ids[i].v);
+	for (size_t i = 0; i < nids; i++) {
+		free(all[i].ids.v);
+		free(all[i].words.v);
+	}
 	for (size_t i = 0; i < nthreads; i++)
 		encoder_free(encoders[i]);
-	free(ids);
+	free(all);
 	free(encoders);
 	ten_head_free(&h);
 	doc_batch_close(&b);
@@ -159,15 +203,13 @@ decode_file(const struct vocab_file *f, const char *path, struct outfile *out, u
 	struct err e;
 	struct ten_reader *r = cli_reader(path);
 	const struct ten_head *h = ten_reader_head(r);
-	const struct ten_kv *id = ten_head_kv(h, "tokenizer"), *separator = ten_head_kv(h, "separator");
+	const struct ten_kv *separator = ten_head_kv(h, "separator");
 	int at = ten_head_need(h, ten_reader_name(r), "ids", TEN_INT, 32, 1, &e), got;
 	struct ten_value *values = at < 0 ? NULL : mem_zalloc(h->nfields, sizeof *values, "fields", &e);
 	struct ten_membuf text = {0};
 	if (!values)
 		cli_fail(&e);
-	if (id && strcmp(id->value, f->id) != 0)
-		cli_die(ERR_DATA, "%s was tokenized by %.32s, the vocabulary is %s", ten_reader_name(r),
-		    (const char *)id->value, f->id);
+	vocab_file_check(f, h, ten_reader_name(r));
 	while ((got = ten_read(r, values, &e)) > 0) {
 		if (separator && ten_reader_record(r) > 1 && outfile_write(out, separator->value, separator->size, &e))
 			cli_fail(&e);

@@ -20,7 +20,7 @@ pack_close(struct packer *p)
 	memset(p, 0, sizeof *p);
 }
 
-/* Room for `need` tokens: the four columns live in one allocation, `cap` apart. */
+/* Room for `need` tokens: the columns live in one allocation, `cap` apart. */
 static int
 grow(struct pack_row *r, size_t need, struct err *e)
 {
@@ -29,10 +29,10 @@ grow(struct pack_row *r, size_t need, struct err *e)
 	size_t cap = r->cap ? r->cap : 64;
 	while (cap < need)
 		cap *= 2;
-	int32_t *to = mem_zalloc(4 * cap, sizeof *to, "a row", e);
+	int32_t *to = mem_zalloc(5 * cap, sizeof *to, "a row", e);
 	if (!to)
 		return -1;
-	for (size_t c = 0; c < 4 && r->n; c++)
+	for (size_t c = 0; c < 5 && r->n; c++)
 		memcpy(to + c * cap, r->ids + c * r->cap, r->n * sizeof *to);
 	free(r->ids);
 	r->cap = cap;
@@ -40,17 +40,20 @@ grow(struct pack_row *r, size_t need, struct err *e)
 	r->targets = to + cap;
 	r->positions = to + 2 * cap;
 	r->documents = to + 3 * cap;
+	r->words = to + 4 * cap;
 	return 0;
 }
 
 /* Appends the inputs ids[0..n) with targets ids[1..n]. */
 static int
-append(struct pack_row *r, const int32_t *ids, size_t n, struct err *e)
+append(struct pack_row *r, const int32_t *ids, const int32_t *words, size_t n, struct err *e)
 {
 	if (grow(r, r->n + n, e))
 		return -1;
 	memcpy(r->ids + r->n, ids, n * sizeof *ids);
 	memcpy(r->targets + r->n, ids + 1, n * sizeof *ids);
+	if (words)
+		memcpy(r->words + r->n, words, n * sizeof *words);
 	for (size_t i = 0; i < n; i++) {
 		r->positions[r->n + i] = (int32_t)i;
 		r->documents[r->n + i] = r->pieces;
@@ -86,7 +89,7 @@ fullest(const struct packer *p, size_t room)
 }
 
 static int
-place(struct packer *p, const int32_t *ids, size_t n, struct err *e)
+place(struct packer *p, const int32_t *ids, const int32_t *words, size_t n, struct err *e)
 {
 	size_t at = fullest(p, n);
 	if (at == SIZE_MAX) {
@@ -94,27 +97,27 @@ place(struct packer *p, const int32_t *ids, size_t n, struct err *e)
 			return -1;
 		at = p->nopen++;
 	}
-	if (append(&p->open[at], ids, n, e))
+	if (append(&p->open[at], ids, words, n, e))
 		return -1;
 	return p->open[at].n == p->length ? emit(p, at, e) : 0;
 }
 
 int
-pack_document(struct packer *p, const int32_t *ids, size_t n, struct err *e)
+pack_document(struct packer *p, const int32_t *ids, const int32_t *words, size_t n, struct err *e)
 {
 	for (size_t i = 0; i + 1 < n; i += p->length) {
 		size_t left = n - 1 - i;
-		if (place(p, ids + i, left < p->length ? left : p->length, e))
+		if (place(p, ids + i, words ? words + i : NULL, left < p->length ? left : p->length, e))
 			return -1;
 	}
 	return 0;
 }
 
 int
-pack_row(struct packer *p, const int32_t *ids, size_t n, struct err *e)
+pack_row(struct packer *p, const int32_t *ids, const int32_t *words, size_t n, struct err *e)
 {
 	size_t at = p->nopen++;
-	return append(&p->open[at], ids, n - 1, e) || emit(p, at, e) ? -1 : 0;
+	return append(&p->open[at], ids, words, n - 1, e) || emit(p, at, e) ? -1 : 0;
 }
 
 int

@@ -11,7 +11,7 @@
 #include "base/err.h"
 
 struct pack_row {
-	int32_t *ids, *targets, *positions, *documents; /* n of each; one allocation */
+	int32_t *ids, *targets, *positions, *documents, *words; /* n of each; one allocation */
 	size_t n, cap;
 	int32_t pieces;
 };
@@ -33,10 +33,11 @@ void pack_open(struct packer *p, size_t length,
 void pack_close(struct packer *p); /* frees, emits nothing */
 
 /* A document of n >= 2 tokens becomes n - 1 inputs with their successors as targets, cut into pieces
- * of at most `length`, whose positions start at 0. */
-int pack_document(struct packer *p, const int32_t *ids, size_t n, struct err *e);
+ * of at most `length`, whose positions start at 0. words (n): of each token, or NULL: then a row's words
+ * mean nothing. */
+int pack_document(struct packer *p, const int32_t *ids, const int32_t *words, size_t n, struct err *e);
 /* Contiguous style: the n - 1 inputs as one row of their own, whatever documents they are of. */
-int pack_row(struct packer *p, const int32_t *ids, size_t n, struct err *e);
+int pack_row(struct packer *p, const int32_t *ids, const int32_t *words, size_t n, struct err *e);
 /* Emits the open rows in the order in which they were opened. */
 int pack_finish(struct packer *p, struct err *e);
 

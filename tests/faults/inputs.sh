@@ -26,7 +26,22 @@ tpretrain -q -m init.ten --steps 1 -o out.ten @ | rows.ten
 tpretrain -q -m init.ten --steps 1 --eval @ -o out.ten rows.ten | tokens.ten
 teval -q -m @ tokens.ten -o out.txt | init.ten
 teval -q -m init.ten @ -o out.txt | tokens.ten
-tgen -q -m @ -n 2 --prompt x -o out.txt | init.ten'
+tgen -q -m @ -n 2 --prompt x -o out.txt | init.ten
+tmask -q -m @ tokens.ten -o out.ten | vocab.ten
+tmask -q -m vocab.ten @ -o out.ten | tokens.ten
+tmask -q -m vocab.ten --policy prefix @ -o out.ten | rows.ten
+taug -q -m @ -i tokens.ten none -o out.ten | vocab.ten
+taug -q -m vocab.ten -i @ delete:0.2 -o out.ten | tokens.ten
+taug -q -m vocab.ten -i tokens.ten --unigram @ replace:0.2 -o out.ten | tokens.ten
+tpretrain -q -m bert.ten --steps 1 -o out.ten @ | masked.ten
+tpretrain -q -m bert.ten --objective contrastive --steps 1 -o out.ten @ | views.ten
+tembed -q -m @ --truncate tokens.ten -o out.ten | init.ten
+tembed -q -m init.ten --truncate @ -o out.ten | tokens.ten
+teval -q --geometry @ -o out.txt | embeddings.ten
+teval -q --search 1 @ -o out.ten | embeddings.ten
+teval -q --search 1 --train @ embeddings.ten -o out.ten | embeddings.ten
+teval -q --probe --train @ embeddings.ten -o out.txt | embeddings.ten
+teval -q --knn 1 --train embeddings.ten @ -o out.txt | embeddings.ten'
 
 # @ is where /dev/full stands; a row without @ writes to standard output
 writers='
@@ -53,7 +68,16 @@ teval -q -m init.ten tokens.ten -o @
 teval -q -m init.ten tokens.ten --per-record @ -o /dev/null
 tgen -q -m init.ten -n 2 --prompt x
 tgen -q -m init.ten -n 2 --prompt x -o @
-tgen -q -m init.ten -n 2 --prompt x --records -o @'
+tgen -q -m init.ten -n 2 --prompt x --records -o @
+tmask -q -m vocab.ten tokens.ten
+tmask -q -m vocab.ten tokens.ten -o @
+taug -q -m vocab.ten -i tokens.ten none
+taug -q -m vocab.ten -i tokens.ten none -o @
+tembed -q -m init.ten --truncate tokens.ten
+tembed -q -m init.ten --truncate tokens.ten -o @
+tembed -q -m init.ten --truncate --jsonl tokens.ten -o @
+teval -q --geometry embeddings.ten -o @
+teval -q --search 1 embeddings.ten -o @'
 
 # tools that no row of a table fits: they write only files by name, one is below
 no_reader='tvocab'
@@ -63,10 +87,18 @@ mkdir work && cd work || exit 1
 for i in 1 2 3 4; do
 	printf 'Once upon a time a miller had %s cats.\nThe cats sang.\n\n' $i
 done >stories.txt
-tvocab -q -n 280 stories.txt -o vocab.ten &&
+for i in 1 2 3 4; do
+	printf '{"text": "Once upon a time a miller had %s cats.", "label": "%s"}\n' $i $((i % 2))
+done >stories.jsonl
+tvocab -q -n 280 --special '<|endoftext|>' --special '<|mask|>' stories.txt -o vocab.ten &&
     ttok -q -m vocab.ten stories.txt -o tokens.ten &&
+    ttok -q --jsonl --label label -m vocab.ten stories.jsonl -o labelled.ten &&
     tpack -q -l 16 tokens.ten -o rows.ten &&
-    tinit -q --layers 1 --heads 1 --width 8 --context 16 --vocab vocab.ten -o init.ten ||
+    tinit -q --layers 1 --heads 1 --width 8 --context 16 --vocab vocab.ten -o init.ten &&
+    tinit -q --arch bert --layers 1 --heads 1 --width 8 --context 64 --vocab vocab.ten -o bert.ten &&
+    tmask -q -m vocab.ten rows.ten -o masked.ten &&
+    taug -q -m vocab.ten -i tokens.ten none -o views.ten &&
+    tembed -q --truncate -m bert.ten labelled.ten -o embeddings.ten ||
     { result 1 "preparations"; finish; }
 mkdir folder
 : >empty

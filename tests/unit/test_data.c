@@ -59,7 +59,7 @@ test_packing(void **state)
 			lengths[d] = 2 + rng_below(d % 3 ? 40 : 990, 2, RNG_TEST, t, d);
 			for (size_t i = 0; i < lengths[d]; i++)
 				ids[i] = (int32_t)(1000 * d + i);
-			assert_int_equal(pack_document(&p, ids, lengths[d], &e), 0);
+			assert_int_equal(pack_document(&p, ids, NULL, lengths[d], &e), 0);
 			total += lengths[d] - 1;
 		}
 		assert_int_equal(pack_finish(&p, &e), 0);

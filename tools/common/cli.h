@@ -130,6 +130,9 @@ void cli_note_input(int fd, const char *name);
  * is that of the part called `name` (borrowed). */
 void cli_note_part(const char *name);
 
+/* For a tool whose operands are not files but decide the result: they go into provenance. Borrowed. */
+void cli_note_words(char *const *words, size_t n);
+
 /* For outputs that are not record streams (text, CSV): flushes and checks stdout; exits 1. */
 void cli_close_stdout(void);
 

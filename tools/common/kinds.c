@@ -23,12 +23,16 @@ head_vocab_size(struct kind_check *k, const char *name, struct err *e)
 int
 kind_check_open(struct kind_check *k, const struct ten_head *h, const char *name, struct err *e)
 {
-	bool rows = strcmp(h->kind, "rows") == 0;
-	bool tokens = strcmp(h->kind, "tokens") == 0;
+	bool rows = strcmp(h->kind, "rows") == 0, masked = strcmp(h->kind, "masked") == 0;
+	bool views = strcmp(h->kind, "views") == 0;
+	bool tokens = strcmp(h->kind, "tokens") == 0 || masked || views;
 	*k = (struct kind_check){.head = h, .ids = -1, .targets = -1, .positions = -1, .documents = -1};
 	k->model = strcmp(h->kind, "model") == 0;
 	if (strcmp(h->kind, "text") == 0)
 		return ten_head_need(h, name, "text", TEN_TEXT, 8, 1, e) < 0 ? -1 : 0;
+	if (strcmp(h->kind, "embedding") == 0)
+		return ten_head_find(h, "embedding") >= 0 ||
+		    ten_head_need(h, name, "embedding", TEN_FLOAT, 32, 1, e) >= 0 ? 0 : -1;
 	if (strcmp(h->kind, "metrics") == 0)
 		return ten_head_need(h, name, "step", TEN_UINT, 64, 0, e) < 0 ? -1 : 0;
 	if ((rows || tokens) && (k->ids = ten_head_need(h, name, "ids", TEN_INT, 32, 1, e)) < 0)
@@ -37,6 +41,15 @@ kind_check_open(struct kind_check *k, const struct ten_head *h, const char *name
 	    (k->positions = ten_head_need(h, name, "positions", TEN_INT, 32, 1, e)) < 0 ||
 	    (k->documents = ten_head_need(h, name, "documents", TEN_INT, 32, 1, e)) < 0))
 		return -1;
+	if (masked && (k->targets = ten_head_need(h, name, "targets", TEN_INT, 32, 1, e)) < 0)
+		return -1;
+	if (views && (ten_head_need(h, name, "source", TEN_UINT, 64, 0, e) < 0 ||
+	    ten_head_need(h, name, "key", TEN_UINT, 64, 0, e) < 0))
+		return -1;
+	if (masked) {
+		k->positions = ten_head_find(h, "positions");
+		k->documents = ten_head_find(h, "documents");
+	}
 	return rows || tokens ? head_vocab_size(k, name, e) : 0;
 }
 
@@ -66,11 +79,11 @@ kind_check_record(const struct kind_check *k, const struct ten_value *values, st
 		return 0;
 	const int others[3] = {k->targets, k->positions, k->documents};
 	for (int i = 0; i < 3; i++)
-		if (values[others[i]].count != values[k->ids].count)
+		if (others[i] >= 0 && values[others[i]].count != values[k->ids].count)
 			return err_set(e, ERR_DATA, "field `%s` has %" PRIu64 " elements, `ids` has %" PRIu64,
 			    k->head->fields[others[i]].name, values[others[i]].count, values[k->ids].count);
-	const int32_t *position = values[k->positions].data;
-	for (uint64_t i = 0; i < values[k->positions].count; i++)
+	const int32_t *position = k->positions < 0 ? NULL : values[k->positions].data;
+	for (uint64_t i = 0; position && i < values[k->positions].count; i++)
 		if (position[i] < 0)
 			return err_set(e, ERR_DATA, "field `positions`: element %" PRIu64 " is %" PRId32
 			    ", below 0", i, position[i]);

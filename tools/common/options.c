@@ -278,6 +278,12 @@ cli_canonical(size_t *n, struct err *e)
 				goto nomem;
 		}
 	}
+	for (size_t i = 0; i < cli_state.nwords; i++) {
+		if (mem_grow(&out, &cap, *n + 1, sizeof *out, "provenance", e))
+			goto fail;
+		if (!(out[(*n)++] = strdup(cli_state.words[i])))
+			goto nomem;
+	}
 	if (mem_grow(&out, &cap, *n + 2, sizeof *out, "provenance", e))
 		goto fail;
 	if (cli_state.part && asprintf(&out[(*n)++], "part=%s", cli_state.part) < 0) {

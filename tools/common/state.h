@@ -7,6 +7,8 @@
 struct cli_state {
 	const struct cli_tool *tool; /* NULL before cli_parse */
 	bool *given;                 /* for each option: it was on the command line */
+	char *const *words;          /* operands that decide the result */
+	size_t nwords;
 	const char *part;            /* which of several outputs provenance is for, or NULL */
 	struct ten_input *noted;     /* foreign inputs for provenance */
 	size_t nnoted, noted_cap;

@@ -132,6 +132,13 @@ cli_note_part(const char *name)
 	cli_state.part = name;
 }
 
+void
+cli_note_words(char *const *words, size_t n)
+{
+	cli_state.words = words;
+	cli_state.nwords = n;
+}
+
 /* The last nodes of the inputs, each once. */
 static size_t
 parents_of(uint8_t (*parents)[16], const struct ten_head *const *inputs, size_t n)

@@ -213,3 +213,11 @@ vocab_decode(const struct vocab *v, int32_t id, bool special, struct ten_membuf 
 	to->size += n;
 	return 0;
 }
+
+void
+vocab_file_check(const struct vocab_file *f, const struct ten_head *head, const char *name)
+{
+	const struct ten_kv *id = ten_head_kv(head, "tokenizer");
+	if (id && strcmp(id->value, f->id) != 0)
+		cli_die(ERR_DATA, "%s was tokenized by %.32s, the vocabulary is %s", name, (const char *)id->value, f->id);
+}

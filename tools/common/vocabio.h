@@ -24,6 +24,9 @@ int vocab_file_load_mem(struct vocab_file *f, const void *bytes, size_t size, co
     struct err *e);
 void vocab_file_free(struct vocab_file *f); /* a zeroed struct is fine */
 
+/* Exit status 3 naming both ids when `head` (of data called `name`) has another tokenizer. */
+void vocab_file_check(const struct vocab_file *f, const struct ten_head *head, const char *name);
+
 /* Head of a vocabulary stream, without provenance. */
 int vocab_head(struct ten_head *h, const struct vocab *v, struct err *e);
 /* The records. */

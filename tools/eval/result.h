@@ -1,0 +1,18 @@
+/* result.h - what an evaluation found: lines of `name: value`, or one JSON object. */
+#ifndef TENON_EVAL_RESULT_H
+#define TENON_EVAL_RESULT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct result {
+	bool json;
+	char text[2048];
+};
+
+void result_real(struct result *r, const char *name, double x); /* JSON has null where x is not finite */
+void result_count(struct result *r, const char *name, uint64_t x);
+/* Writes to `output` (NULL or "-": standard output). Exits through cli_fail. */
+void result_write(struct result *r, const char *output);
+
+#endif
