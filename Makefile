@@ -157,6 +157,14 @@ lint:
 demo: all
 	@$(MAKE) --no-print-directory -f pipelines/pretrain.mk BIN=$(abspath $(BUILD))/bin
 
+## demo-bert: representations by masked tokens, and what they are worth, in bert/
+demo-bert: all
+	@$(MAKE) --no-print-directory -f pipelines/bert.mk BIN=$(abspath $(BUILD))/bin
+
+## demo-contrastive: the same by telling views apart, in contrastive/
+demo-contrastive: all
+	@$(MAKE) --no-print-directory -f pipelines/contrastive.mk BIN=$(abspath $(BUILD))/bin
+
 ## install: tools, manual pages, pipelines, documents under DESTDIR and PREFIX (/usr/local)
 share = $(DESTDIR)$(PREFIX)/share
 install: all
@@ -170,10 +178,10 @@ install: all
 
 ## clean: removes what the other targets made
 clean:
-	rm -rf build build-asan build-clang demo
+	rm -rf build build-asan build-clang demo bert contrastive
 
 help:
 	@sed -n 's/^## /  /p' Makefile
 
 FORCE:
-.PHONY: all check check-long asan bench clean demo help install lint FORCE
+.PHONY: all check check-long asan bench clean demo demo-bert demo-contrastive help install lint FORCE

@@ -5,16 +5,9 @@
 # Documents are separated by blank lines; a text with fewer than 20 of them is cut at line ends, one with
 # fewer than 20 lines at full stops. The settings below can be given on the command line;
 # a changed setting redoes what depends on it, and a killed run goes on where it was.
-SHELL = bash
-.SHELLFLAGS = -eu -o pipefail -c
-.DELETE_ON_ERROR:
-.SECONDARY:
-
 here := $(dir $(lastword $(MAKEFILE_LIST)))
 TEXT = $(here)data/stories.txt
 OUT = demo
-# where the tools are: empty = on the PATH
-BIN =
 SEED = 1
 
 VOCAB = 2048
@@ -35,19 +28,13 @@ split := $(shell awk 'END { print NR < 20 }' '$(TEXT)')
 how = $(if $(filter 1,$(split)),--separator '. ',--split line)
 endif
 
-tool = $(if $(BIN),$(BIN)/)
 SETTINGS = $(TEXT) $(SEED) $(VOCAB) $(LENGTH) $(LAYERS) $(HEADS) $(WIDTH) $(STEPS) $(BATCH) $(LR) $(DROPOUT)
 
 all: $(OUT)/summary.txt $(OUT)/loss.svg
 	@cat $(OUT)/summary.txt
 	@echo "everything is in $(OUT)/; try: $(tool)tdump $(OUT)/train.ten | less"
 
-$(OUT):
-	@mkdir -p $@
-
-# rewritten only when a setting changes
-$(OUT)/settings: FORCE | $(OUT)
-	@echo '$(SETTINGS)' | cmp -s - $@ || echo '$(SETTINGS)' > $@
+include $(here)common.mk
 
 $(OUT)/vocab.ten: $(TEXT) $(OUT)/settings
 	$(tool)tvocab $(how) -n $(VOCAB) $(TEXT) -o $@
@@ -73,13 +60,6 @@ $(OUT)/gpt.ten: $(OUT)/init.ten $(OUT)/train.ten $(OUT)/data/val.ten
 	    -o $@ $(OUT)/train.ten
 $(OUT)/run.ten: $(OUT)/gpt.ten
 
-$(OUT)/run.csv: $(OUT)/run.ten
-	$(tool)tdump --csv $(OUT)/run.ten > $@.tmp
-	mv $@.tmp $@
-
-$(OUT)/loss.svg: $(OUT)/run.csv $(here)loss.gp
-	gnuplot -e "csv='$(OUT)/run.csv'; svg='$@'" $(here)loss.gp
-
 $(OUT)/eval.txt: $(OUT)/gpt.ten $(OUT)/data/val.ten
 	$(tool)teval -m $(OUT)/gpt.ten $(OUT)/data/val.ten > $@.tmp
 	mv $@.tmp $@
@@ -99,6 +79,3 @@ $(OUT)/summary.txt: $(OUT)/eval.txt $(OUT)/samples.txt $(OUT)/run.csv
 	  echo; echo "validation at the end"; cat $(OUT)/eval.txt; \
 	  echo; echo "samples"; cat $(OUT)/samples.txt; } > $@.tmp
 	mv $@.tmp $@
-
-FORCE:
-.PHONY: all FORCE

@@ -13,7 +13,7 @@
 
 static const char *model, *output;
 static uint64_t threads = 1;
-static bool decode, special, words, quiet;
+static bool decode, special, words, keep_text, quiet;
 static struct doc_opts docs;
 static int zstd;
 
@@ -22,6 +22,7 @@ static const struct cli_opt opts[] = {
     {'d', "decode", NULL, CLI_FLAG, &decode, "turn records with ids back into text", 0, 0, 0, false},
     {0, "special", NULL, CLI_FLAG, &special, "names of special tokens in the text are those tokens; -d: print them", 0, 0, 0, false},
     {0, "words", NULL, CLI_FLAG, &words, "add the field words: the number of the word of each token", 0, 0, 0, false},
+    {0, "text", NULL, CLI_FLAG, &keep_text, "add the field text: the document itself", 0, 0, 0, false},
     DOC_OPTIONS(&docs),
     LABEL_OPTION(&docs),
     CLI_OUTPUT(&output),
@@ -113,6 +114,7 @@ open_tokens(struct cli_out *out, struct ten_head *h, const struct vocab_file *f)
 	snprintf(size, sizeof size, "%zu", f->vocab.n);
 	if (ten_head_add(h, "ids", TEN_INT, 32, 1, &ragged, &e) ||
 	    (words && ten_head_add(h, "words", TEN_INT, 32, 1, &ragged, &e)) ||
+	    (keep_text && ten_head_add(h, "text", TEN_TEXT, 8, 1, &ragged, &e)) ||
 	    (docs.label && ten_head_add(h, "label", TEN_TEXT, 8, 1, &ragged, &e)) ||
 	    ten_head_set_text(h, "tokenizer", f->id, &e) || ten_head_set_text(h, "vocab_size", size, &e) ||
 	    (docs.separator && ten_head_set_text(h, "separator", docs.separator, &e)))
@@ -126,10 +128,14 @@ write_batch(struct cli_out *out, const struct doc_batch *b, const struct encoded
 	uint64_t tokens = 0;
 	for (size_t i = 0; i < b->n; i++) {
 		const struct encoded *d = &from[i];
-		struct ten_value value[3] = {ten_vector(d->ids.v, d->ids.n)};
+		struct ten_value value[4] = {ten_vector(d->ids.v, d->ids.n)};
 		size_t fields = 1, size;
 		if (words)
 			value[fields++] = ten_vector(d->words.v, d->ids.n);
+		if (keep_text) {
+			const char *text = doc_text(b, i, &size);
+			value[fields++] = ten_vector(text, size);
+		}
 		if (docs.label) {
 			const char *label = doc_label(b, i, &size);
 			value[fields] = ten_vector(label, size);

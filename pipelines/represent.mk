@@ -1,0 +1,59 @@
+# What bert.mk and contrastive.mk share: the vocabulary, the corpus, the labelled parts, and what the
+# representations of a model are worth.
+include $(here)common.mk
+
+# the text of the labelled records, which the vocabulary is learnt from, too
+$(OUT)/vocab.ten: $(TEXT) $(LABELLED) $(OUT)/settings
+	{ cat $(TEXT); python3 -c 'import json, sys; [print(json.loads(l)["text"]) for l in sys.stdin]' < $(LABELLED); } | \
+	    $(tool)tvocab --split line -n $(VOCAB) --special '<|endoftext|>' --special '<|mask|>' -o $@
+
+$(OUT)/text.ten: $(OUT)/vocab.ten $(TEXT)
+	grep . $(TEXT) | $(tool)ttok --split line --words -m $(OUT)/vocab.ten -o $@
+
+$(OUT)/labelled.ten: $(OUT)/vocab.ten $(LABELLED)
+	$(tool)ttok --jsonl --label label --text --words -m $(OUT)/vocab.ten $(LABELLED) -o $@
+
+# one command makes all parts; the train part stands for them
+$(OUT)/labelled/train.ten: $(OUT)/labelled.ten
+	$(tool)tsplit --parts train=0.6,val=0.1,test=0.3 --key text -s $(SEED) -o $(OUT)/labelled/ $(OUT)/labelled.ten
+$(OUT)/labelled/val.ten $(OUT)/labelled/test.ten: $(OUT)/labelled/train.ten
+
+# what is learnt from: the text, and the training part without its labels
+$(OUT)/corpus.ten: $(OUT)/text.ten $(OUT)/labelled/train.ten
+	$(tool)tcat -f ids,words $(OUT)/labelled/train.ten -o $(OUT)/unlabelled.ten
+	$(tool)tcat $(OUT)/text.ten $(OUT)/unlabelled.ten -o $@
+
+$(OUT)/init.ten: $(OUT)/vocab.ten
+	$(tool)tinit --arch bert --norm pre --layers $(LAYERS) --heads $(HEADS) --width $(WIDTH) \
+	    --context 128 --vocab $(OUT)/vocab.ten -s $(SEED) -o $@
+
+# ---- what a model's representations are worth: $(OUT)/MODEL.probe.txt, MODEL.knn.txt ----
+$(OUT)/%.train.ten: $(OUT)/%.ten $(OUT)/labelled/train.ten
+	$(tool)tembed --truncate -m $< -o $@ $(OUT)/labelled/train.ten
+$(OUT)/%.test.ten: $(OUT)/%.ten $(OUT)/labelled/test.ten
+	$(tool)tembed --truncate -m $< -o $@ $(OUT)/labelled/test.ten
+
+$(OUT)/%.probe.txt: $(OUT)/%.train.ten $(OUT)/%.test.ten
+	$(tool)teval --probe --train $(OUT)/$*.train.ten $(OUT)/$*.test.ten > $@.tmp
+	mv $@.tmp $@
+$(OUT)/%.knn.txt: $(OUT)/%.train.ten $(OUT)/%.test.ten
+	$(tool)teval --knn 15 --train $(OUT)/$*.train.ten $(OUT)/$*.test.ten > $@.tmp
+	mv $@.tmp $@
+$(OUT)/words.txt: $(OUT)/labelled/train.ten $(OUT)/labelled/test.ten
+	$(tool)teval --probe --train $(OUT)/labelled/train.ten $(OUT)/labelled/test.ten > $@.tmp
+	mv $@.tmp $@
+
+$(OUT)/summary.txt: $(OUT)/model.probe.txt $(OUT)/init.probe.txt $(OUT)/words.txt $(OUT)/model.knn.txt $(OUT)/init.knn.txt $(OUT)/run.csv
+	{ echo "text: $(TEXT), labelled: $(LABELLED)"; \
+	  echo "model: bert, $(LAYERS) layers, $(HEADS) heads, width $(WIDTH); $(STEPS) steps of $(BATCH), seed $(SEED)"; \
+	  awk -F, 'NR > 1 && $$8 != "nan" { if (best == "" || $$8 < best) { best = $$8; at = $$1 } } \
+	      END { printf "lowest validation loss: %.4f after step %d\n", best, at }' $(OUT)/run.csv; \
+	  echo; echo "accuracy on $$(awk '/^records/ { print $$2 }' $(OUT)/words.txt) test records that the model has not seen"; \
+	  value() { awk -v n="$$2:" '$$1 == n { printf "%.4f", $$2 }' $(OUT)/$$1.txt; }; \
+	  printf '  %-40s %s\n' "most frequent label" "$$(value words most_frequent)"; \
+	  printf '  %-40s %s\n' "bag of words, logistic regression" "$$(value words accuracy)"; \
+	  printf '  %-40s %s\n' "untrained model, probe" "$$(value init.probe accuracy)"; \
+	  printf '  %-40s %s\n' "trained model, probe" "$$(value model.probe accuracy)"; \
+	  printf '  %-40s %s\n' "untrained model, 15 nearest" "$$(value init.knn accuracy)"; \
+	  printf '  %-40s %s\n' "trained model, 15 nearest" "$$(value model.knn accuracy)"; } > $@.tmp
+	mv $@.tmp $@
