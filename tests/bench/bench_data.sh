@@ -10,8 +10,7 @@ tvocab -q -n 700 --special '<|endoftext|>' --special '<|mask|>' "$data" -o vocab
 ttok -q --words -m vocab.ten "$data" -o one.ten
 for i in $(seq 400); do cat one.ten; done >many.ten
 tcat -q -f ids many.ten -o tokens.ten
-tokens=$(tdump --stats --field ids tokens.ten 2>/dev/null | awk '/count|elements/ { print $2; exit }')
-case $tokens in ''|*[!0-9]*) tokens=$(tpack -l 64 tokens.ten 2>&1 >/dev/null | sed 's/.*tokens_in=\([0-9]*\).*/\1/') ;; esac
+tokens=$(tpack -l 64 tokens.ten 2>&1 >/dev/null | sed 's/.*tokens_in=\([0-9]*\).*/\1/')
 tpack -q -l 128 tokens.ten -o rows.ten
 tpack -q -l 128 many.ten -o words.ten
 
