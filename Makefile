@@ -129,7 +129,7 @@ check: all $(UNITS) $(FUZZERS) $(SUPPORT) $(if $(wildcard tests/faults/shim.c),$
 
 ## check-long: check, and the tests that take many minutes
 check-long: check
-	@$(run_tests) $(wildcard tests/long/*.sh)
+	@LIMIT=1800 $(run_tests) $(wildcard tests/long/*.sh)
 
 ## asan: check in a build with AddressSanitizer and UBSan, in build-asan
 asan:

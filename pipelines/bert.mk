@@ -25,7 +25,7 @@ EPOCHS = 60
 
 SETTINGS = $(TEXT) $(LABELLED) $(SEED) $(VOCAB) $(LENGTH) $(LAYERS) $(HEADS) $(WIDTH) $(STEPS) $(BATCH) $(LR) $(DROPOUT) $(POLICY) $(EPOCHS)
 
-all: $(OUT)/summary.txt $(OUT)/loss.svg
+all: $(OUT)/summary.txt $(OUT)/loss.svg $(OUT)/accuracy.svg
 	@cat $(OUT)/summary.txt
 	@echo "everything is in $(OUT)/; try: $(tool)tdump $(OUT)/masked.ten | less"
 

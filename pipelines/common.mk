@@ -20,7 +20,7 @@ $(OUT)/run.csv: $(OUT)/run.ten
 	mv $@.tmp $@
 
 $(OUT)/loss.svg: $(OUT)/run.csv $(here)loss.gp
-	gnuplot -e "csv='$(OUT)/run.csv'; svg='$@'" $(here)loss.gp
+	gnuplot -e "csv='$(OUT)/run.csv'; svg='$@'; unit='$(or $(LOSS_OF),token)'" $(here)loss.gp
 
 FORCE:
 .PHONY: all FORCE

@@ -23,12 +23,13 @@ DROPOUT = 0.1
 TEMPERATURE = 0.1
 AUGMENT = delete:0.1..0.3 crop:0.5..1
 EPOCHS = 40
+LOSS_OF = view
 # more options of tpretrain, such as --queue 2048 for MoCo
 OPTIONS =
 
 SETTINGS = $(TEXT) $(LABELLED) $(SEED) $(VOCAB) $(LENGTH) $(LAYERS) $(HEADS) $(WIDTH) $(STEPS) $(BATCH) $(LR) $(DROPOUT) $(TEMPERATURE) $(AUGMENT) $(EPOCHS) $(OPTIONS)
 
-all: $(OUT)/summary.txt $(OUT)/loss.svg
+all: $(OUT)/summary.txt $(OUT)/loss.svg $(OUT)/accuracy.svg
 	@cat $(OUT)/summary.txt
 	@echo "alignment and uniformity of unseen pairs, before:" $$(cat $(OUT)/init.geometry.txt)
 	@echo "and after:" $$(cat $(OUT)/model.geometry.txt)

@@ -1,11 +1,11 @@
-# Loss of a training and of its evaluations: gnuplot -e "csv='run.csv'; svg='loss.svg'" loss.gp
+# Loss of a training and of its evaluations: gnuplot -e "csv='run.csv'; svg='loss.svg'; unit='token'" loss.gp
 set terminal svg size 800,480 dynamic background rgb 'white' font 'sans-serif,13'
 set output svg
 set datafile separator ','
 set datafile missing 'nan'
 set grid
 set xlabel 'step'
-set ylabel 'loss (nats a token)'
+set ylabel sprintf('loss (nats a %s)', unit)
 set y2label 'learning rate'
 set y2tics
 set ytics nomirror

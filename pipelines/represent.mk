@@ -43,17 +43,24 @@ $(OUT)/words.txt: $(OUT)/labelled/train.ten $(OUT)/labelled/test.ten
 	$(tool)teval --probe --train $(OUT)/labelled/train.ten $(OUT)/labelled/test.ten > $@.tmp
 	mv $@.tmp $@
 
-$(OUT)/summary.txt: $(OUT)/model.probe.txt $(OUT)/init.probe.txt $(OUT)/words.txt $(OUT)/model.knn.txt $(OUT)/init.knn.txt $(OUT)/run.csv
+$(OUT)/accuracy.csv: $(OUT)/model.probe.txt $(OUT)/init.probe.txt $(OUT)/words.txt $(OUT)/model.knn.txt $(OUT)/init.knn.txt
+	{ value() { awk -v n="$$2:" -v s="$$3" '$$1 == n { printf "%s,%.4f\n", s, $$2 }' $(OUT)/$$1.txt; }; \
+	  value words most_frequent "most frequent label"; \
+	  value words accuracy "bag of words"; \
+	  value init.probe accuracy "untrained: probe"; \
+	  value model.probe accuracy "trained: probe"; \
+	  value init.knn accuracy "untrained: 15 nearest"; \
+	  value model.knn accuracy "trained: 15 nearest"; } > $@.tmp
+	mv $@.tmp $@
+
+$(OUT)/accuracy.svg: $(OUT)/accuracy.csv $(here)accuracy.gp
+	gnuplot -e "csv='$(OUT)/accuracy.csv'; svg='$@'" $(here)accuracy.gp
+
+$(OUT)/summary.txt: $(OUT)/accuracy.csv $(OUT)/words.txt $(OUT)/run.csv
 	{ echo "text: $(TEXT), labelled: $(LABELLED)"; \
 	  echo "model: bert, $(LAYERS) layers, $(HEADS) heads, width $(WIDTH); $(STEPS) steps of $(BATCH), seed $(SEED)"; \
 	  awk -F, 'NR > 1 && $$8 != "nan" { if (best == "" || $$8 < best) { best = $$8; at = $$1 } } \
 	      END { printf "lowest validation loss: %.4f after step %d\n", best, at }' $(OUT)/run.csv; \
 	  echo; echo "accuracy on $$(awk '/^records/ { print $$2 }' $(OUT)/words.txt) test records that the model has not seen"; \
-	  value() { awk -v n="$$2:" '$$1 == n { printf "%.4f", $$2 }' $(OUT)/$$1.txt; }; \
-	  printf '  %-40s %s\n' "most frequent label" "$$(value words most_frequent)"; \
-	  printf '  %-40s %s\n' "bag of words, logistic regression" "$$(value words accuracy)"; \
-	  printf '  %-40s %s\n' "untrained model, probe" "$$(value init.probe accuracy)"; \
-	  printf '  %-40s %s\n' "trained model, probe" "$$(value model.probe accuracy)"; \
-	  printf '  %-40s %s\n' "untrained model, 15 nearest" "$$(value init.knn accuracy)"; \
-	  printf '  %-40s %s\n' "trained model, 15 nearest" "$$(value model.knn accuracy)"; } > $@.tmp
+	  awk -F, '{ printf "  %-28s %s\n", $$1, $$2 }' $(OUT)/accuracy.csv; } > $@.tmp
 	mv $@.tmp $@

@@ -65,6 +65,7 @@ contrastive_ntxent(struct contrastive *c, real *dz, const real *z, const uint64_
 		size_t m = n - from < BLOCK ? n - from : BLOCK;
 		const real *rows = c->unit + from * d;
 		gemm(false, true, m, n, d, rows, d, c->unit, d, false, c->sim, n);
+#pragma omp parallel for schedule(static)
 		for (size_t i = 0; i < m; i++) {
 			size_t at = from + i, partner = at ^ 1;
 			c->targets[i] = (int32_t)partner;
@@ -94,6 +95,7 @@ contrastive_queue(struct contrastive *c, real *dq, const real *query, const real
 		size_t rows = n - from < BLOCK ? n - from : BLOCK;
 		const real *q = c->unit + from * d, *k = c->other + from * d;
 		gemm(false, true, rows, m, d, q, d, queue, d, false, c->sim + 1, columns);
+#pragma omp parallel for schedule(static)
 		for (size_t i = 0; i < rows; i++) {
 			real *s = c->sim + i * columns;
 			gemm_tile(false, true, 1, 1, d, 1, q + i * d, d, k + i * d, d, false, s, columns);
