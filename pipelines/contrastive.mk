@@ -11,18 +11,18 @@ LABELLED = $(here)data/reviews.jsonl
 OUT = contrastive
 SEED = 1
 
-VOCAB = 2048
+VOCAB = 4096
 LENGTH = 64
 LAYERS = 1
 HEADS = 4
 WIDTH = 192
-STEPS = 400
+STEPS = 150
 BATCH = 96
 LR = 2e-3
-DROPOUT = 0.1
+DROPOUT = 0
 TEMPERATURE = 0.1
-AUGMENT = delete:0.1..0.3 crop:0.5..1
-EPOCHS = 40
+AUGMENT = delete:0.1..0.4 crop:0.4..0.9
+EPOCHS = 30
 LOSS_OF = view
 # more options of tpretrain, such as --queue 2048 for MoCo
 OPTIONS =

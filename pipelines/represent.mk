@@ -61,6 +61,7 @@ $(OUT)/summary.txt: $(OUT)/accuracy.csv $(OUT)/words.txt $(OUT)/run.csv
 	  echo "model: bert, $(LAYERS) layers, $(HEADS) heads, width $(WIDTH); $(STEPS) steps of $(BATCH), seed $(SEED)"; \
 	  awk -F, 'NR > 1 && $$8 != "nan" { if (best == "" || $$8 < best) { best = $$8; at = $$1 } } \
 	      END { printf "lowest validation loss: %.4f after step %d\n", best, at }' $(OUT)/run.csv; \
-	  echo; echo "accuracy on $$(awk '/^records/ { print $$2 }' $(OUT)/words.txt) test records that the model has not seen"; \
+	  echo; awk '$$1 == "records:" { printf "accuracy on %d test records that the model has not seen; one standard error is about %.3f\n", \
+	      $$2, 0.48 / sqrt($$2) }' $(OUT)/words.txt; \
 	  awk -F, '{ printf "  %-28s %s\n", $$1, $$2 }' $(OUT)/accuracy.csv; } > $@.tmp
 	mv $@.tmp $@
