@@ -93,18 +93,6 @@ open_model(struct embedding *m)
 		cli_fail(&e);
 }
 
-static int
-field(const struct ten_reader *r, const char *name, enum ten_class cls, unsigned bits, unsigned rank)
-{
-	struct err e;
-	if (ten_head_find(ten_reader_head(r), name) < 0)
-		return -1;
-	int at = ten_head_need(ten_reader_head(r), ten_reader_name(r), name, cls, bits, rank, &e);
-	if (at < 0)
-		cli_fail(&e);
-	return at;
-}
-
 /* What says something of each token goes only where the embeddings do, too. */
 static bool
 carries(const char *name)
@@ -129,11 +117,11 @@ open_input(struct embedding *m, struct ten_reader *r)
 	if (ten_head_need(in, ten_reader_name(r), "ids", TEN_INT, 32, 1, &e) < 0 ||
 	    model_check_tokenizer(&m->model, in, ten_reader_name(r), &e))
 		cli_fail(&e);
-	m->ids = field(r, "ids", TEN_INT, 32, 1);
-	m->positions = field(r, "positions", TEN_INT, 32, 1);
-	m->documents = field(r, "documents", TEN_INT, 32, 1);
-	m->types = field(r, "types", TEN_INT, 32, 1);
-	m->source = field(r, "source", TEN_UINT, 64, 0);
+	m->ids = cli_field(r, "ids", TEN_INT, 32, 1);
+	m->positions = cli_field(r, "positions", TEN_INT, 32, 1);
+	m->documents = cli_field(r, "documents", TEN_INT, 32, 1);
+	m->types = cli_field(r, "types", TEN_INT, 32, 1);
+	m->source = cli_field(r, "source", TEN_UINT, 64, 0);
 	struct ten_head *h = &m->head;
 	snprintf(h->kind, sizeof h->kind, "embedding");
 	if (ten_head_add(h, "source", TEN_UINT, 64, 0, NULL, &e) ||
@@ -266,17 +254,6 @@ carry(struct embedding *m, const struct ten_head *in, const struct ten_value *v,
 	}
 }
 
-static const int32_t *
-column(const struct embedding *m, const struct ten_reader *r, const struct ten_value *v, int f)
-{
-	if (f < 0)
-		return NULL;
-	if (v[f].count != v[m->ids].count)
-		cli_die(ERR_DATA, "%s: record %" PRIu64 ": %" PRIu64 " ids but %" PRIu64 " %s", ten_reader_name(r),
-		    ten_reader_record(r) - 1, v[m->ids].count, v[f].count, ten_reader_head(r)->fields[f].name);
-	return v[f].data;
-}
-
 static void
 add_record(struct embedding *m, const struct ten_reader *r, const struct ten_value *v)
 {
@@ -295,8 +272,8 @@ add_record(struct embedding *m, const struct ten_reader *r, const struct ten_val
 	n = n > context ? context : n;
 	if (m->rows.tokens + n > m->max_tokens)
 		flush(m, ten_reader_head(r));
-	struct row row = {v[m->ids].data, NULL, column(m, r, v, m->positions), column(m, r, v, m->documents),
-	    column(m, r, v, m->types), n, 0, 0};
+	struct row row = {v[m->ids].data, NULL, cli_column(r, v, m->ids, m->positions), cli_column(r, v, m->ids, m->documents),
+	    cli_column(r, v, m->ids, m->types), n, 0, 0};
 	if (rows_add(&m->rows, &row, &m->model.cfg, &e)) {
 		err_prefix(&e, "%s: record %" PRIu64, ten_reader_name(r), number);
 		cli_fail(&e);

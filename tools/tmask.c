@@ -55,19 +55,6 @@ struct masking {
 
 /* ---- the output ---- */
 
-static int
-need(const struct ten_reader *r, const char *name)
-{
-	struct err e;
-	const struct ten_head *h = ten_reader_head(r);
-	if (ten_head_find(h, name) < 0)
-		return -1;
-	int at = ten_head_need(h, ten_reader_name(r), name, TEN_INT, 32, 1, &e);
-	if (at < 0)
-		cli_fail(&e);
-	return at;
-}
-
 /* The input's fields, with targets; for sentinels, whose rows are new, those of a row. */
 static void
 output_head(struct ten_head *h, const struct ten_head *in, uint64_t length)
@@ -106,9 +93,9 @@ open_output(struct masking *m, const struct ten_reader *r)
 	m->ids = ten_head_need(in, ten_reader_name(r), "ids", TEN_INT, 32, 1, &e);
 	if (m->ids < 0)
 		cli_fail(&e);
-	m->targets = need(r, "targets");
-	m->words = need(r, "words");
-	m->documents = need(r, "documents");
+	m->targets = cli_field(r, "targets", TEN_INT, 32, 1);
+	m->words = cli_field(r, "words", TEN_INT, 32, 1);
+	m->documents = cli_field(r, "documents", TEN_INT, 32, 1);
 	if (policy == MASK_WORD && m->words < 0)
 		cli_die(ERR_DATA, "%s: has no field `words': whole words need the tokens of ttok --words", ten_reader_name(r));
 	vocab_file_check(&m->vocab, in, ten_reader_name(r));
@@ -121,17 +108,6 @@ open_output(struct masking *m, const struct ten_reader *r)
 }
 
 /* ---- records ---- */
-
-static const int32_t *
-column(const struct masking *m, const struct ten_reader *r, const struct ten_value *v, int field)
-{
-	if (field < 0)
-		return NULL;
-	if (v[field].count != v[m->ids].count)
-		cli_die(ERR_DATA, "%s: record %" PRIu64 ": %" PRIu64 " ids but %" PRIu64 " %s", ten_reader_name(r),
-		    ten_reader_record(r) - 1, v[m->ids].count, v[field].count, ten_reader_head(r)->fields[field].name);
-	return v[field].data;
-}
 
 static void
 grow(struct masking *m, size_t n)
@@ -148,8 +124,8 @@ write_row(struct masking *m, const struct ten_reader *r, uint64_t epoch, const s
 	size_t n = in[m->ids].count;
 	int at = m->targets >= 0 ? m->targets : (int)ten_reader_head(r)->nfields;
 	grow(m, n);
-	if (mask_row(&m->masker, epoch, in[m->ids].data, column(m, r, in, m->words),
-	    column(m, r, in, m->documents), column(m, r, in, m->targets), n, m->hidden, m->answers, e))
+	if (mask_row(&m->masker, epoch, in[m->ids].data, cli_column(r, in, m->ids, m->words),
+	    cli_column(r, in, m->ids, m->documents), cli_column(r, in, m->ids, m->targets), n, m->hidden, m->answers, e))
 		return -1;
 	memcpy(m->values, in, ten_reader_head(r)->nfields * sizeof *in);
 	m->values[m->ids] = ten_vector(m->hidden, n);
@@ -164,8 +140,8 @@ write_sentinels(struct masking *m, const struct ten_reader *r, uint64_t epoch, c
     struct err *e)
 {
 	size_t n = in[m->ids].count, count;
-	const int32_t *ids = in[m->ids].data, *words = column(m, r, in, m->words);
-	const int32_t *documents = column(m, r, in, m->documents);
+	const int32_t *ids = in[m->ids].data, *words = cli_column(r, in, m->ids, m->words);
+	const int32_t *documents = cli_column(r, in, m->ids, m->documents);
 	for (size_t i = 0, end; i < n; i = end) {
 		for (end = i + 1; end < n && (!documents || documents[end] == documents[i]);)
 			end++;

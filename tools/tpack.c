@@ -127,18 +127,13 @@ pack_stream(struct packing *p, struct ten_reader *r)
 	struct ten_value *values = at < 0 ? NULL : mem_zalloc(h->nfields, sizeof *values, "fields", &e);
 	if (!values)
 		cli_fail(&e);
-	int word = ten_head_find(h, "words");
-	if (word >= 0 && ten_head_need(h, ten_reader_name(r), "words", TEN_INT, 32, 1, &e) < 0)
-		cli_fail(&e);
+	int word = cli_field(r, "words", TEN_INT, 32, 1);
 	p->words = word >= 0;
 	p->vocab = cli_head_number(r, "vocab_size", 0);
 	open_rows(p, h);
 	while ((got = ten_read(r, values, &e)) > 0) {
 		check_ids(p, r, values[at].data, values[at].count);
-		if (word >= 0 && values[word].count != values[at].count)
-			cli_die(ERR_DATA, "%s: record %" PRIu64 ": %" PRIu64 " ids but %" PRIu64 " words", ten_reader_name(r),
-			    ten_reader_record(r) - 1, values[at].count, values[word].count);
-		if (add_document(p, values[at].data, word < 0 ? NULL : values[word].data, values[at].count, &e))
+		if (add_document(p, values[at].data, cli_column(r, values, at, word), values[at].count, &e))
 			cli_fail(&e);
 	}
 	if (got < 0)

@@ -91,6 +91,11 @@ struct ten_reader *cli_reader(const char *path);
 /* Key-value `key` of the stream as a whole number; `absent` when it has none, exit 3 when it is
  * something else. */
 uint64_t cli_head_number(const struct ten_reader *r, const char *key, uint64_t absent);
+/* The field `name` of the stream, -1 when it has none; exit 3 when its type is another. */
+int cli_field(const struct ten_reader *r, const char *name, enum ten_class cls, unsigned bits, unsigned rank);
+/* The numbers of `field` (int32, one a token) in the record just read, NULL when field is -1; exit 3 when
+ * they are not as many as those of the field `ids`. */
+const int32_t *cli_column(const struct ten_reader *r, const struct ten_value *record, int ids, int field);
 /* An operand as bytes: returns the descriptor, sets *name for messages. */
 int cli_input(const char *path, const char **name);
 

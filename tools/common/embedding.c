@@ -87,18 +87,6 @@ add_bag(struct embeddings *m, const struct ten_reader *r, const struct ten_value
 	m->start[m->n + 1] = to;
 }
 
-static int
-optional_field(const struct ten_reader *r, const char *name, enum ten_class cls, unsigned bits, unsigned rank)
-{
-	struct err e;
-	if (ten_head_find(ten_reader_head(r), name) < 0)
-		return -1;
-	int at = ten_head_need(ten_reader_head(r), ten_reader_name(r), name, cls, bits, rank, &e);
-	if (at < 0)
-		cli_fail(&e);
-	return at;
-}
-
 void
 embeddings_load(struct embeddings *m, const char *path, bool bag, struct label_set *set, bool known)
 {
@@ -119,7 +107,7 @@ embeddings_load(struct embeddings *m, const char *path, bool bag, struct label_s
 		cli_fail(&e);
 	if (set && (label = ten_head_need(h, m->name, "label", TEN_TEXT, 8, 1, &e)) < 0)
 		cli_fail(&e);
-	int source = optional_field(r, "source", TEN_UINT, 64, 0);
+	int source = cli_field(r, "source", TEN_UINT, 64, 0);
 	struct ten_value *v = mem_zalloc(h->nfields, sizeof *v, "fields", &e);
 	if (!v || ten_head_copy(&m->head, h, &e))
 		cli_fail(&e);

@@ -1,6 +1,7 @@
 /* Record streams in and out, and their provenance. */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -54,6 +55,30 @@ cli_reader(const char *path)
 	if (ten_reader_open(&r, fd, name, &e))
 		cli_fail(&e);
 	return r;
+}
+
+int
+cli_field(const struct ten_reader *r, const char *name, enum ten_class cls, unsigned bits, unsigned rank)
+{
+	struct err e;
+	if (ten_head_find(ten_reader_head(r), name) < 0)
+		return -1;
+	int at = ten_head_need(ten_reader_head(r), ten_reader_name(r), name, cls, bits, rank, &e);
+	if (at < 0)
+		cli_fail(&e);
+	return at;
+}
+
+const int32_t *
+cli_column(const struct ten_reader *r, const struct ten_value *record, int ids, int field)
+{
+	if (field < 0)
+		return NULL;
+	if (record[field].count != record[ids].count)
+		cli_die(ERR_DATA, "%s: record %" PRIu64 ": %" PRIu64 " ids but %" PRIu64 " %s", ten_reader_name(r),
+		    ten_reader_record(r) - 1, record[ids].count, record[field].count,
+		    ten_reader_head(r)->fields[field].name);
+	return record[field].data;
 }
 
 uint64_t
