@@ -13,7 +13,7 @@
 
 static const char *model, *output;
 static uint64_t threads = 1;
-static bool decode, special, words, keep_text, quiet;
+static bool decode, special, words, keep_text, from_records, quiet;
 static struct doc_opts docs;
 static int zstd;
 
@@ -22,9 +22,9 @@ static const struct cli_opt opts[] = {
     {'d', "decode", NULL, CLI_FLAG, &decode, "turn records with ids back into text", 0, 0, 0, false},
     {0, "special", NULL, CLI_FLAG, &special, "names of special tokens in the text are those tokens; -d: print them", 0, 0, 0, false},
     {0, "words", NULL, CLI_FLAG, &words, "add the field words: the number of the word of each token", 0, 0, 0, false},
+    {0, "records", NULL, CLI_FLAG, &from_records, "read records with a field text, as timport makes them; their other fields stay", 0, 0, 0, false},
     {0, "text", NULL, CLI_FLAG, &keep_text, "add the field text: the document itself", 0, 0, 0, false},
     DOC_OPTIONS(&docs),
-    LABEL_OPTION(&docs),
     CLI_OUTPUT(&output),
     CLI_ZSTD(&zstd),
     CLI_THREADS(&threads, "1"),
@@ -115,7 +115,6 @@ open_tokens(struct cli_out *out, struct ten_head *h, const struct vocab_file *f)
 	if (ten_head_add(h, "ids", TEN_INT, 32, 1, &ragged, &e) ||
 	    (words && ten_head_add(h, "words", TEN_INT, 32, 1, &ragged, &e)) ||
 	    (keep_text && ten_head_add(h, "text", TEN_TEXT, 8, 1, &ragged, &e)) ||
-	    (docs.label && ten_head_add(h, "label", TEN_TEXT, 8, 1, &ragged, &e)) ||
 	    ten_head_set_text(h, "tokenizer", f->id, &e) || ten_head_set_text(h, "vocab_size", size, &e) ||
 	    (docs.separator && ten_head_set_text(h, "separator", docs.separator, &e)))
 		cli_fail(&e);
@@ -128,17 +127,13 @@ write_batch(struct cli_out *out, const struct doc_batch *b, const struct encoded
 	uint64_t tokens = 0;
 	for (size_t i = 0; i < b->n; i++) {
 		const struct encoded *d = &from[i];
-		struct ten_value value[4] = {ten_vector(d->ids.v, d->ids.n)};
+		struct ten_value value[3] = {ten_vector(d->ids.v, d->ids.n)};
 		size_t fields = 1, size;
 		if (words)
 			value[fields++] = ten_vector(d->words.v, d->ids.n);
 		if (keep_text) {
 			const char *text = doc_text(b, i, &size);
-			value[fields++] = ten_vector(text, size);
-		}
-		if (docs.label) {
-			const char *label = doc_label(b, i, &size);
-			value[fields] = ten_vector(label, size);
+			value[fields] = ten_vector(text, size);
 		}
 		cli_write(out, value);
 		tokens += d->ids.n;
@@ -183,6 +178,87 @@ encode_files(const struct vocab_file *f, char **files)
 	free(encoders);
 	ten_head_free(&h);
 	doc_batch_close(&b);
+}
+
+/* ---- records with text ---- */
+
+/* The fields of the output: ids, words, and those of the input, of which `text` only when it is kept.
+ * from[i]: the input's field of output field i, -1 for what is new. */
+static void
+open_tokens_of_records(struct cli_out *out, const struct vocab_file *f, const struct ten_reader *r, int *from)
+{
+	struct err e;
+	struct ten_head h = {.kind = "tokens"};
+	const struct ten_head *in = ten_reader_head(r), *inputs[2] = {&f->head, in};
+	struct ten_writer_opts o = {.zstd_level = zstd, .byte_split = zstd > 0};
+	uint64_t ragged = TEN_RAGGED;
+	char size[24];
+	snprintf(size, sizeof size, "%zu", f->vocab.n);
+	if (ten_head_add(&h, "ids", TEN_INT, 32, 1, &ragged, &e) ||
+	    (words && ten_head_add(&h, "words", TEN_INT, 32, 1, &ragged, &e)))
+		cli_fail(&e);
+	for (size_t i = 0; i < h.nfields; i++)
+		from[i] = -1;
+	for (size_t i = 0; i < in->nfields; i++) {
+		const struct ten_field *x = &in->fields[i];
+		if (strcmp(x->name, "text") == 0 && !keep_text)
+			continue;
+		if (ten_head_add(&h, x->name, x->cls, x->bits, x->rank, x->dims, &e)) {
+			err_prefix(&e, "%s", ten_reader_name(r));
+			cli_fail(&e);
+		}
+		from[h.nfields - 1] = (int)i;
+	}
+	if (ten_head_set_text(&h, "tokenizer", f->id, &e) || ten_head_set_text(&h, "vocab_size", size, &e))
+		cli_fail(&e);
+	cli_open_out(out, output, &h, inputs, 2, NULL, &o);
+	ten_head_free(&h);
+}
+
+static void
+encode_records(const struct vocab_file *f, const char *path)
+{
+	struct err e;
+	struct cli_out out;
+	struct encoded d = {0};
+	struct ten_reader *r = cli_reader(path);
+	const struct ten_head *in = ten_reader_head(r);
+	struct encoder *x = encoder_new(&f->vocab, &e);
+	int got, text = x ? ten_head_need(in, ten_reader_name(r), "text", TEN_TEXT, 8, 1, &e) : -1;
+	size_t fields = in->nfields + 2;
+	struct ten_value *v = text < 0 ? NULL : mem_zalloc(in->nfields, sizeof *v, "fields", &e);
+	struct ten_value *to = v ? mem_zalloc(fields, sizeof *to, "fields", &e) : NULL;
+	int *from = to ? mem_zalloc(fields, sizeof *from, "fields", &e) : NULL;
+	uint64_t tokens = 0, bytes = 0;
+	if (!from)
+		cli_fail(&e);
+	open_tokens_of_records(&out, f, r, from);
+	size_t last = in->nfields - !keep_text + 1 + words;
+	while ((got = ten_read(r, v, &e)) > 0) {
+		if (encode_document(x, &f->vocab, v[text].data, v[text].count, &d, &e)) {
+			err_prefix(&e, "%s: record %" PRIu64, ten_reader_name(r), ten_reader_record(r) - 1);
+			cli_fail(&e);
+		}
+		to[0] = ten_vector(d.ids.v, d.ids.n);
+		to[1] = ten_vector(d.words.v, d.ids.n);
+		for (size_t i = 1 + words; i < last; i++)
+			to[i] = v[from[i]];
+		cli_write(&out, to);
+		tokens += d.ids.n;
+		bytes += v[text].count;
+	}
+	if (got < 0)
+		cli_fail(&e);
+	cli_close_out(&out);
+	cli_account(quiet, "documents=%" PRIu64 " bytes=%" PRIu64 " tokens=%" PRIu64 " bytes_per_token=%.3f",
+	    ten_reader_record(r), bytes, tokens, tokens ? (double)bytes / (double)tokens : 0.0);
+	encoder_free(x);
+	free(d.ids.v);
+	free(d.words.v);
+	free(v);
+	free(to);
+	free(from);
+	ten_reader_free(r);
 }
 
 /* ---- tokens to text ---- */
@@ -260,7 +336,11 @@ main(int argc, char **argv)
 		omp_set_num_threads((int)threads);
 	if (vocab_file_load(&f, model, &e))
 		cli_fail(&e);
-	if (decode)
+	if (from_records && (decode || n > 1 || docs.jsonl || docs.separator))
+		cli_die(ERR_USAGE, "--records reads one stream of records, which have no text to divide");
+	if (from_records)
+		encode_records(&f, n ? operands[0] : NULL);
+	else if (decode)
 		decode_files(&f, operands);
 	else
 		encode_files(&f, operands);

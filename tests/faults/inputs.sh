@@ -31,6 +31,7 @@ tmask -q -m @ tokens.ten -o out.ten | vocab.ten
 tmask -q -m vocab.ten @ -o out.ten | tokens.ten
 tmask -q -m vocab.ten --policy prefix @ -o out.ten | rows.ten
 taug -q -m @ -i tokens.ten none -o out.ten | vocab.ten
+ttok -q --records -m vocab.ten @ -o out.ten | text.ten
 taug -q -m vocab.ten -i @ delete:0.2 -o out.ten | tokens.ten
 taug -q -m vocab.ten -i tokens.ten --unigram @ replace:0.2 -o out.ten | tokens.ten
 tpretrain -q -m bert.ten --steps 1 -o out.ten @ | masked.ten
@@ -71,6 +72,9 @@ tgen -q -m init.ten -n 2 --prompt x -o @
 tgen -q -m init.ten -n 2 --prompt x --records -o @
 tmask -q -m vocab.ten tokens.ten
 tmask -q -m vocab.ten tokens.ten -o @
+timport -q --label label stories.jsonl
+timport -q --label label stories.jsonl -o @
+ttok -q --records -m vocab.ten text.ten -o @
 taug -q -m vocab.ten -i tokens.ten none
 taug -q -m vocab.ten -i tokens.ten none -o @
 tembed -q -m init.ten --truncate tokens.ten
@@ -80,7 +84,7 @@ teval -q --geometry embeddings.ten -o @
 teval -q --search 1 embeddings.ten -o @'
 
 # tools that no row of a table fits: they write only files by name, one is below
-no_reader='tvocab'
+no_reader='tvocab timport'
 no_writer='tsplit tpretrain'
 
 mkdir work && cd work || exit 1
@@ -92,7 +96,8 @@ for i in 1 2 3 4; do
 done >stories.jsonl
 tvocab -q -n 280 --special '<|endoftext|>' --special '<|mask|>' stories.txt -o vocab.ten &&
     ttok -q -m vocab.ten stories.txt -o tokens.ten &&
-    ttok -q --jsonl --label label -m vocab.ten stories.jsonl -o labelled.ten &&
+    timport -q --label label stories.jsonl | ttok -q --records -m vocab.ten -o labelled.ten &&
+    timport -q --label label stories.jsonl -o text.ten &&
     tpack -q -l 16 tokens.ten -o rows.ten &&
     tinit -q --layers 1 --heads 1 --width 8 --context 16 --vocab vocab.ten -o init.ten &&
     tinit -q --arch bert --layers 1 --heads 1 --width 8 --context 64 --vocab vocab.ten -o bert.ten &&

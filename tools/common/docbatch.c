@@ -18,8 +18,6 @@ doc_batch_open(struct doc_batch *b, const struct doc_opts *o, char **files)
 	*b = (struct doc_batch){.opts = o, .files = files};
 	if (o->separator && !*o->separator)
 		cli_die(ERR_USAGE, "--separator needs at least one character");
-	if (o->label && !o->jsonl)
-		cli_die(ERR_USAGE, "--label names a field of JSON lines: it needs --jsonl");
 	for (size_t i = 0; i == 0 || files[i]; i++) {
 		const char *name;
 		int fd = cli_input(files[i], &name);
@@ -37,8 +35,6 @@ doc_batch_close(struct doc_batch *b)
 	documents_close(&b->docs);
 	free(b->bytes);
 	free(b->ends);
-	free(b->labels);
-	free(b->label_ends);
 	memset(b, 0, sizeof *b);
 }
 
@@ -83,35 +79,6 @@ append(struct doc_batch *b, const char *text, size_t n)
 	b->total_docs++;
 }
 
-/* Text as it is, whole numbers and truth values as their JSON. */
-static void
-append_label(struct doc_batch *b, const json_t *j)
-{
-	struct err e;
-	char number[32];
-	const json_t *l = json_object_get(j, b->opts->label);
-	const char *text = number;
-	size_t n;
-	if (json_is_string(l)) {
-		text = json_string_value(l);
-		n = json_string_length(l);
-	} else if (json_is_integer(l)) {
-		n = (size_t)snprintf(number, sizeof number, "%" JSON_INTEGER_FORMAT, json_integer_value(l));
-	} else if (json_is_boolean(l)) {
-		n = (size_t)snprintf(number, sizeof number, "%s", json_is_true(l) ? "true" : "false");
-	} else {
-		cli_die(ERR_DATA, "%s: line %" PRIu64 ": has no label in field `%s'", b->docs.name, b->line, b->opts->label);
-	}
-	if (n == 0)
-		cli_die(ERR_DATA, "%s: line %" PRIu64 ": the label is empty", b->docs.name, b->line);
-	if (mem_grow(&b->labels, &b->cap_labels, b->nlabels + n, 1, "labels", &e) ||
-	    mem_grow(&b->label_ends, &b->cap_label_ends, b->n, sizeof *b->label_ends, "labels", &e))
-		cli_fail(&e);
-	memcpy(b->labels + b->nlabels, text, n);
-	b->nlabels += n;
-	b->label_ends[b->n - 1] = b->nlabels;
-}
-
 static void
 append_json(struct doc_batch *b, const char *text, size_t n)
 {
@@ -125,8 +92,6 @@ append_json(struct doc_batch *b, const char *text, size_t n)
 	if (!json_is_string(t))
 		cli_die(ERR_DATA, "%s: line %" PRIu64 ": has no text in field `%s'", b->docs.name, b->line, field);
 	append(b, json_string_value(t), json_string_length(t));
-	if (b->opts->label)
-		append_label(b, j);
 	json_decref(j);
 }
 
@@ -143,7 +108,7 @@ bool
 doc_batch_next(struct doc_batch *b)
 {
 	struct err e;
-	b->n = b->nbytes = b->nlabels = 0;
+	b->n = b->nbytes = 0;
 	while (b->nbytes < BATCH_BYTES && b->n < BATCH_DOCS) {
 		const char *text;
 		size_t n;

@@ -16,7 +16,6 @@ struct doc_opts {
 	const char *separator; /* NULL = none */
 	bool jsonl;
 	const char *field;
-	const char *label;     /* field with a label, NULL = none */
 };
 extern const char *const doc_splits[];
 #define DOC_OPTIONS(d) \
@@ -24,10 +23,6 @@ extern const char *const doc_splits[];
 	{0, "separator", "TEXT", CLI_TEXT, &(d)->separator, "documents are divided by TEXT, which is left out", 0, 0, 0, false}, \
 	{0, "jsonl", NULL, CLI_FLAG, &(d)->jsonl, "lines are JSON objects, each with a document in a field", 0, 0, 0, false}, \
 	{0, "field", "NAME", CLI_TEXT, &(d)->field, "the field with the text of a JSON object (default text)", 0, 0, 0, false}
-/* For tools that keep labels. */
-#define LABEL_OPTION(d) \
-	{0, "label", "NAME", CLI_TEXT, &(d)->label, "the field with the label of a JSON object, kept as field label", 0, 0, 0, false}
-
 struct doc_batch {
 	const struct doc_opts *opts;
 	char **files;         /* NULL-terminated operands; none = standard input */
@@ -39,10 +34,6 @@ struct doc_batch {
 	size_t nbytes, cap_bytes;
 	size_t *ends;         /* of each document within bytes */
 	size_t n, cap_ends;
-	char *labels;         /* likewise, with opts->label */
-	size_t nlabels, cap_labels;
-	size_t *label_ends;
-	size_t cap_label_ends;
 	uint64_t total_bytes, total_docs;
 };
 
@@ -58,14 +49,6 @@ doc_text(const struct doc_batch *b, size_t i, size_t *n)
 	size_t from = i ? b->ends[i - 1] : 0;
 	*n = b->ends[i] - from;
 	return b->bytes + from;
-}
-
-static inline const char *
-doc_label(const struct doc_batch *b, size_t i, size_t *n)
-{
-	size_t from = i ? b->label_ends[i - 1] : 0;
-	*n = b->label_ends[i] - from;
-	return b->labels + from;
 }
 
 #endif

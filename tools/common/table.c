@@ -1,0 +1,150 @@
+#include "common/table.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+enum { ROOM = 1 << 16 };
+
+void
+table_open(struct table *t, int fd, const char *name, bool csv)
+{
+	*t = (struct table){.fd = fd, .name = name, .csv = csv};
+}
+
+void
+table_close(struct table *t)
+{
+	free(t->buf);
+	memset(t, 0, sizeof *t);
+}
+
+void
+table_row_free(struct table_row *r)
+{
+	free(r->bytes);
+	free(r->ends);
+	memset(r, 0, sizeof *r);
+}
+
+/* The next byte; -1 at the end, -2 with *e filled. */
+static int
+next_byte(struct table *t, struct err *e)
+{
+	if (t->at < t->n)
+		return (unsigned char)t->buf[t->at++];
+	if (t->eof)
+		return -1;
+	if (!t->buf && !(t->buf = malloc(ROOM))) {
+		err_nomem(e, ROOM, "a read buffer");
+		return -2;
+	}
+	ssize_t got;
+	do
+		got = read(t->fd, t->buf, ROOM);
+	while (got < 0 && errno == EINTR);
+	if (got < 0) {
+		err_errno(e, "%s: cannot read", t->name);
+		return -2;
+	}
+	t->eof = got == 0;
+	t->n = (size_t)got;
+	t->at = 0;
+	return t->eof ? -1 : (unsigned char)t->buf[t->at++];
+}
+
+static int
+put(struct table_row *r, int byte, struct err *e)
+{
+	if (mem_grow(&r->bytes, &r->cap, r->size + 1, 1, "a row", e))
+		return -1;
+	r->bytes[r->size++] = (char)byte;
+	return 0;
+}
+
+static int
+end_cell(struct table_row *r, struct err *e)
+{
+	if (put(r, 0, e) || mem_grow(&r->ends, &r->cap_ends, r->n + 1, sizeof *r->ends, "a row", e))
+		return -1;
+	r->ends[r->n++] = r->size;
+	return 0;
+}
+
+/* A cell in quotes, behind the first: its bytes go into the row. Returns the byte behind the last. */
+static int
+quoted(struct table *t, struct table_row *r, struct err *e)
+{
+	for (;;) {
+		int c = next_byte(t, e);
+		if (c == -2)
+			return c;
+		if (c == -1) {
+			err_set(e, ERR_DATA, "a quote that is opened and never closed");
+			return -2;
+		}
+		t->line += c == '\n';
+		if (c == '"' && (c = next_byte(t, e)) != '"')
+			return c;
+		if (put(r, c, e))
+			return -2;
+	}
+}
+
+/* Passes over the rest of the line after a mistake in it. */
+static int
+skip_line(struct table *t, int c, const char *what, struct err *e)
+{
+	while (c >= 0 && c != '\n')
+		c = next_byte(t, e);
+	if (c == -2)
+		return -1;
+	t->line += c == '\n';
+	return err_set(e, ERR_DATA, "%s", what);
+}
+
+int
+table_next(struct table *t, struct table_row *r, struct err *e)
+{
+	int separator = t->csv ? ',' : '\t', c;
+	*r = (struct table_row){.bytes = r->bytes, .cap = r->cap, .ends = r->ends, .cap_ends = r->cap_ends};
+	do {
+		t->first_line = t->line + 1;
+		c = next_byte(t, e);
+		t->line += c == '\n';
+	} while (c == '\n' || (c == '\r' && t->csv));
+	if (c < 0)
+		return c == -1 ? 0 : -1;
+	for (bool start = true;; c = next_byte(t, e)) {
+		if (start && t->csv && c == '"') {
+			c = quoted(t, r, e);
+			if (c != separator && c != '\n' && c != '\r' && c >= 0)
+				return skip_line(t, c, "text behind a closing quote", e);
+		} else if (t->csv && c == '"') {
+			return skip_line(t, c, "a quote within a cell that does not begin with one", e);
+		}
+		if (c == -2)
+			return -1;
+		start = c == separator;
+		if (c == -1 || c == '\n') {
+			t->line++;
+			if (r->size && r->bytes[r->size - 1] == '\r')
+				r->size--;
+			return end_cell(r, e) ? -1 : 1;
+		}
+		if (start ? end_cell(r, e) : put(r, c, e))
+			return -1;
+	}
+}
+
+int
+table_split(struct table_row *r, const char *list, struct err *e)
+{
+	for (; *list; list++)
+		if (*list == ',' ? end_cell(r, e) : put(r, *list, e))
+			return -1;
+	return end_cell(r, e);
+}
