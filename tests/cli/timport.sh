@@ -49,7 +49,7 @@ cp "$ROOT/pipelines/data/stories.txt" .
 tvocab -q -n 300 stories.txt -o vocab.ten
 ttok -q --jsonl --words -m vocab.ten "$ROOT/pipelines/data/reviews.jsonl" -o direct.ten
 timport -q --label label "$ROOT/pipelines/data/reviews.jsonl" -o reviews.ten
-run 'ttok --records' 0 '' '~documents=610 ' ttok --records --words -m vocab.ten reviews.ten -o tokens.ten
+run 'ttok --records' 0 '' "~documents=$(wc -l <"$ROOT/pipelines/data/reviews.jsonl") " ttok --records --words -m vocab.ten reviews.ten -o tokens.ten
 is 'the same tokens and words' "$(tcat -q -f ids,words tokens.ten | tdump --jsonl | md5sum)" "$(lines direct.ten | md5sum)"
 is 'labels stay' "$(lines --field label tokens.ten | md5sum)" "$(lines --field label reviews.ten | md5sum)"
 is '--text keeps the text' "$(ttok -q --records --text -m vocab.ten reviews.ten | tdump --jsonl --field text | md5sum)" "$(lines --field text reviews.ten | md5sum)"
