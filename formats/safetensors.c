@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/half.h"
 #include "base/mem.h"
 
 enum { MAX_HEADER = 100 << 20, MAX_RANK = 8 };
@@ -215,27 +216,6 @@ st_find(const struct safetensors *s, const char *name)
 
 /* ---- values ---- */
 
-static double
-half(uint16_t h)
-{
-	int exponent = h >> 10 & 31;
-	double fraction = h & 1023, v;
-	if (exponent == 31)
-		v = fraction > 0 ? __builtin_nan("") : __builtin_inf();
-	else
-		v = exponent ? __builtin_ldexp(fraction + 1024, exponent - 25) : __builtin_ldexp(fraction, -24);
-	return h & 0x8000 ? -v : v;
-}
-
-static double
-bfloat(uint16_t h)
-{
-	uint32_t bits = (uint32_t)h << 16;
-	float f;
-	memcpy(&f, &bits, sizeof f);
-	return (double)f;
-}
-
 #define LOAD(type) __extension__({ type x_; memcpy(&x_, p, sizeof x_); x_; })
 
 static double
@@ -244,8 +224,8 @@ element(enum st_dtype d, const char *p)
 	switch (d) {
 	case ST_F64: return LOAD(double);
 	case ST_F32: return (double)LOAD(float);
-	case ST_F16: return half(LOAD(uint16_t));
-	case ST_BF16: return bfloat(LOAD(uint16_t));
+	case ST_F16: return half_value(LOAD(uint16_t));
+	case ST_BF16: return (double)bfloat_value(LOAD(uint16_t));
 	case ST_I64: return (double)LOAD(int64_t);
 	case ST_I32: return LOAD(int32_t);
 	case ST_I16: return LOAD(int16_t);

@@ -11,7 +11,7 @@ $(OUT)/text.ten: $(OUT)/vocab.ten $(TEXT)
 	grep . $(TEXT) | $(tool)ttok --split line --words -m $(OUT)/vocab.ten -o $@
 
 $(OUT)/labelled.ten: $(OUT)/vocab.ten $(LABELLED)
-	$(tool)timport --label label $(LABELLED) | $(tool)ttok --records --text --words -m $(OUT)/vocab.ten -o $@
+	$(tool)timport --as labelled $(LABELLED) | $(tool)ttok --records --text --words -m $(OUT)/vocab.ten -o $@
 
 # one command makes all parts; the train part stands for them
 $(OUT)/labelled/train.ten: $(OUT)/labelled.ten

@@ -15,6 +15,8 @@ static bool jsonl, csv, schema, provenance, stats, hist;
 static uint64_t limit = UINT64_MAX, width = 240;
 static struct cli_list field_names;
 static const char *vocab_path;
+static const char *const colours[] = {"auto", "always", "never", NULL};
+static int colour;
 static struct vocab_file vocab;
 
 static const struct cli_opt opts[] = {
@@ -24,6 +26,7 @@ static const struct cli_opt opts[] = {
         0, false},
     {'m', "model", "FILE", CLI_TEXT, &vocab_path, "vocabulary or model that shows ids as text", 0,
         0, 0, false},
+    {0, "colour", "WHEN", CLI_CHOICE, &colour, "show trained tokens in colour, else in [[ ]]: auto, always or never (default auto, on a terminal)", 0, 0, colours, false},
     {0, "jsonl", NULL, CLI_FLAG, &jsonl, "a line of JSON for each record", 0, 0, 0, false},
     {0, "csv", NULL, CLI_FLAG, &csv, "comma-separated values, names in the first line", 0, 0, 0, false},
     {0, "schema", NULL, CLI_FLAG, &schema, "only kind, fields and key-values", 0, 0, 0, false},
@@ -127,6 +130,79 @@ print_decoded(const struct view *v, const struct ten_value *ids)
 	free(text.data);
 }
 
+/* ---- which tokens are trained ---- */
+
+struct marks {
+	const struct view *view;
+	bool colour, open; /* a trained run is open */
+	size_t shown;
+};
+
+static void
+mark(struct marks *m, bool trained)
+{
+	if (trained != m->open)
+		fputs(m->colour ? trained ? "\033[32m" : "\033[0m" : trained ? "[[" : "]]", stdout);
+	m->open = trained;
+}
+
+static void
+print_token(struct marks *m, int32_t id, bool trained)
+{
+	struct err e;
+	struct ten_membuf text = {0};
+	if (width && m->shown >= width)
+		return;
+	if (vocab_decode(&vocab.vocab, id, true, &text, &e)) {
+		err_prefix(&e, "%s: record %" PRIu64, ten_reader_name(m->view->r), ten_reader_record(m->view->r) - 1);
+		cli_fail(&e);
+	}
+	mark(m, trained);
+	show_text(stdout, text.data, text.size, 0);
+	m->shown += text.size;
+	free(text.data);
+}
+
+/* The target of a token is the next token, of a masked one what it was; a target that is not beside its token, since a
+ * piece ends there, is shown too. */
+static void
+print_trained(const struct view *v)
+{
+	int ids = ten_head_find(v->h, "ids"), targets = ten_head_find(v->h, "targets"), documents = ten_head_find(v->h, "documents");
+	const struct ten_value *x = &v->values[ids], *y = &v->values[targets];
+	const int32_t *id = x->data, *target = y->data;
+	const int32_t *document = documents >= 0 && v->values[documents].count == x->count ? v->values[documents].data : NULL;
+	struct marks m = {v, colour == 1 || (colour == 0 && isatty(STDOUT_FILENO)), false, 0};
+	bool masked = strcmp(v->h->kind, "masked") == 0, before = false;
+	if (y->count != x->count)
+		return;
+	fputs("  trained: \"", stdout);
+	for (uint64_t i = 0; i < x->count; i++) {
+		bool here = target[i] != -100, ends = i + 1 == x->count || (document && document[i + 1] != document[i]);
+		if (masked) {
+			print_token(&m, here ? target[i] : id[i], here);
+			continue;
+		}
+		print_token(&m, id[i], before);
+		if (here && ends)
+			print_token(&m, target[i], true);
+		before = here && !ends;
+	}
+	mark(&m, false);
+	fputs(width && m.shown >= width ? "\" ...\n" : "\"\n", stdout);
+}
+
+static bool
+has_targets(const struct view *v)
+{
+	int at[2] = {ten_head_find(v->h, "ids"), ten_head_find(v->h, "targets")};
+	for (int i = 0; i < 2; i++)
+		if (at[i] < 0 || v->h->fields[at[i]].cls != TEN_INT || v->h->fields[at[i]].bits != 32 || v->h->fields[at[i]].rank != 1)
+			return false;
+	int d = ten_head_find(v->h, "documents");
+	return d < 0 || (v->h->fields[d].cls == TEN_INT && v->h->fields[d].bits == 32 && v->h->fields[d].rank == 1);
+}
+
 static void
 print_records(struct view *v)
 {
@@ -142,6 +218,8 @@ print_records(struct view *v)
 			const struct ten_field *f = v->fields[i];
 			if (vocab_path && strcmp(f->name, "ids") == 0 && f->cls == TEN_INT && f->bits == 32 && f->rank == 1)
 				print_decoded(v, value_of(v, i));
+			if (vocab_path && strcmp(f->name, "targets") == 0 && has_targets(v))
+				print_trained(v);
 		}
 	}
 }

@@ -273,7 +273,7 @@ add_record(struct embedding *m, const struct ten_reader *r, const struct ten_val
 	if (m->rows.tokens + n > m->max_tokens)
 		flush(m, ten_reader_head(r));
 	struct row row = {v[m->ids].data, NULL, cli_column(r, v, m->ids, m->positions), cli_column(r, v, m->ids, m->documents),
-	    cli_column(r, v, m->ids, m->types), n, 0, 0};
+	    cli_column(r, v, m->ids, m->types), .n = n};
 	if (rows_add(&m->rows, &row, &m->model.cfg, &e)) {
 		err_prefix(&e, "%s: record %" PRIu64, ten_reader_name(r), number);
 		cli_fail(&e);

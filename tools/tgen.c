@@ -9,20 +9,23 @@
 #include "common/modelio.h"
 #include "common/prompts.h"
 #include "common/vocabio.h"
+#include "gen/chat.h"
 #include "model/generate.h"
 #include "text/encode.h"
 #include "text/stops.h"
 
-static const char *model_path, *prompt_text, *output;
+static const char *model_path, *prompt_text, *system_text, *output;
 static uint64_t max_new = 256, top_k, seed = 1, samples = 1, batch = 64, threads;
 static double temperature = 1, top_p = 1, min_p, penalty = 1;
 static struct cli_list stop_strings;
-static bool lines, truncate_left, records, quiet;
+static bool chat, lines, truncate_left, records, quiet;
 
 static const struct cli_opt opts[] = {
     {'m', "model", "FILE", CLI_TEXT, &model_path, "the model", 0, 0, 0, true},
     {'n', "tokens", "N", CLI_U64, &max_new, "most tokens to generate for a prompt (default 256)", 1, 1e9, 0, false},
     {0, "prompt", "TEXT", CLI_TEXT, &prompt_text, "continue TEXT instead of what is read", 0, 0, 0, false},
+    {0, "chat", NULL, CLI_FLAG, &chat, "prompts are what the user says to a chat model; without any, talk line by line", 0, 0, 0, false},
+    {0, "system", "TEXT", CLI_TEXT, &system_text, "chat: what the system says first", 0, 0, 0, false},
     {0, "lines", NULL, CLI_FLAG, &lines, "every line of the input is a prompt", 0, 0, 0, false},
     {0, "samples", "K", CLI_U64, &samples, "continuations of each prompt (default 1)", 1, 1e6, 0, false},
     {0, "temperature", "T", CLI_REAL, &temperature, "divides the logits; 0 takes the most probable token (default 1)", 0, 100, 0, false},
@@ -44,6 +47,7 @@ static const struct cli_tool tool = {"tgen", "[file ...]", "Continue prompts wit
     sizeof opts / sizeof *opts,
     "echo 'Once upon a time' | tgen -m gpt.ten -n 100\n"
     "tgen -m gpt.ten --prompt 'The fox' --samples 3 --top-p 0.9 --stop .\n"
+    "echo 'What is a tenon joint?' | tgen --chat -m chat.ten --temperature 0\n"
     "tgen -m gpt.ten --lines --records -n 20 -o out.ten stories.txt"};
 
 /* One sequence, from its prompt to when it is written. */
@@ -59,6 +63,7 @@ struct job {
 	struct model_file model;
 	struct vocab_file vocab;
 	struct prompts prompts;
+	struct chat_session chat;
 	struct gen_prompt *starts; /* of each sequence: samples of a prompt are neighbours */
 	struct item *items;
 	size_t n, next, longest; /* sequences; the next to be written; tokens of the longest prompt */
@@ -148,7 +153,7 @@ write_item(struct job *j, size_t i)
 		    ten_vector(it->logp, it->nlogp), ten_vector(it->text, it->size)};
 		cli_write(&j->out, values);
 	} else {
-		if (j->n > 1)
+		if (j->n > 1 && !chat)
 			put(j, p->text, p->n);
 		put(j, it->text + it->shown, it->size - it->shown);
 		put(j, "\n", 1);
@@ -212,17 +217,26 @@ on_done(void *ctx, const struct gen_result *r, struct err *e)
 	return 0;
 }
 
+static struct gen_opts
+options(const struct job *j)
+{
+	struct gen_opts o = {{temperature, top_p, min_p, penalty, top_k}, max_new, j->vocab.vocab.end, seed};
+	if (chat && j->chat.template.stop)
+		o.end = j->chat.options.end;
+	return o;
+}
+
 static void
 run(struct job *j)
 {
 	struct err e;
 	struct generator g;
-	struct gen_opts o = {{temperature, top_p, min_p, penalty, top_k}, max_new, j->vocab.vocab.end, seed};
+	struct gen_opts o = options(j);
 	struct gen_sink sink = {on_token, on_done, j};
 	size_t slots = batch < j->n ? batch : j->n;
 	if (generator_open(&g, &j->model.cfg, &j->model.table, slots, j->longest + max_new, &e))
 		cli_fail(&e);
-	if (j->n == 1 && !records)
+	if (j->n == 1 && !records && !chat)
 		put(j, j->prompts.items[0].text, j->prompts.items[0].n);
 	cli_progress_start(&j->progress, quiet || (j->n == 1 && !records), "tokens", 0);
 	if (generate(&g, j->model.w, j->starts, j->n, &o, &sink, &e))
@@ -264,9 +278,28 @@ main(int argc, char **argv)
 	j.stops = (struct stops){stop_strings.items, stop_strings.n};
 	if (threads)
 		omp_set_num_threads((int)threads);
-	read_prompts(&j, files, n);
+	if (system_text && !chat)
+		cli_die(ERR_USAGE, "--system is for --chat");
+	bool talk = chat && !prompt_text && !n && !lines;
+	if (talk && (records || samples > 1 || output || stop_strings.n))
+		cli_die(ERR_USAGE, "a conversation has neither --records, --samples, --stop nor -o; give prompts with --lines or --prompt");
+	if (!talk)
+		read_prompts(&j, files, n);
 	load_model(&j);
-	j.longest = prompts_encode(&j.prompts, &j.vocab.vocab, j.model.cfg.context, max_new, truncate_left);
+	if (chat) {
+		struct gen_opts o = options(&j);
+		chat_open(&j.chat, &j.model, &j.vocab, system_text, &o);
+	}
+	if (talk) {
+		chat_dialogue(&j.chat);
+		cli_account(quiet, "answers=%" PRIu64 " tokens=%" PRIu64 " seed=%" PRIu64, j.chat.answers, j.chat.generated, seed);
+		chat_close(&j.chat);
+		vocab_file_free(&j.vocab);
+		model_close(&j.model);
+		return 0;
+	}
+	j.longest = chat ? chat_encode(&j.chat, &j.prompts)
+	    : prompts_encode(&j.prompts, &j.vocab.vocab, j.model.cfg.context, max_new, truncate_left);
 	plan_sequences(&j);
 	open_output(&j);
 	run(&j);
@@ -276,6 +309,7 @@ main(int argc, char **argv)
 	free(j.starts);
 	free(j.items);
 	prompts_free(&j.prompts);
+	chat_close(&j.chat);
 	vocab_file_free(&j.vocab);
 	model_close(&j.model);
 	return 0;

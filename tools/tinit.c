@@ -66,14 +66,14 @@ write_model(const struct config *c, const struct vocab_file *v)
 	struct cli_out out;
 	struct ten_writer_opts bulk = {.bulk = true};
 	const struct ten_head *inputs[1] = {&v->head};
-	if (params_build(&p, c, &e) || model_head(&h, c, &p, v->id, false, &e))
+	if (params_build(&p, c, &e) || model_head(&h, c, &p, v->id, &e))
 		cli_fail(&e);
 	real *w = mem_zalloc(p.size, sizeof *w, "weights", &e);
 	struct ten_value *values = mem_zalloc(h.nfields, sizeof *values, "fields", &e);
 	if (!w || !values)
 		cli_fail(&e);
 	params_init(w, &p, c, seed);
-	model_values(values, &p, w, NULL, NULL, v->bytes, v->size);
+	model_values(values, &p, w, v->bytes, v->size);
 	cli_open_out(&out, output, &h, inputs, 1, &seed, &bulk);
 	cli_write(&out, values);
 	cli_close_out(&out);

@@ -31,6 +31,8 @@ struct packing {
 	struct cli_out out;
 	uint64_t vocab;               /* ids are below it; 0 = not known */
 	bool words;                   /* the stream says which word a token is of */
+	uint64_t trained;             /* targets of records that have some */
+	bool targets;
 	int32_t *stream, *stream_words; /* --wrap: tokens that wait for a row */
 	size_t n, cap, cap_words;
 	int32_t first_word;           /* of the next document in the stream: no two words meet */
@@ -118,6 +120,30 @@ add_document(struct packing *p, const int32_t *ids, const int32_t *words, size_t
 	return pack_document(&p->packer, ids, words, n, e);
 }
 
+/* A record with targets, as tchat makes them, is one piece. */
+static void
+add_whole(struct packing *p, const struct ten_reader *r, const struct ten_value *values, int at, int target, int word,
+    int document)
+{
+	struct err e;
+	size_t n = values[at].count;
+	const int32_t *targets = cli_column(r, values, at, target), *documents = cli_column(r, values, at, document);
+	for (size_t i = 1; documents && i < n; i++)
+		if (documents[i] != documents[0])
+			cli_die(ERR_DATA, "%s: record %" PRIu64 " is packed already", ten_reader_name(r), ten_reader_record(r) - 1);
+	for (size_t i = 0; i < n; i++) {
+		if (targets[i] != -100 && (targets[i] < 0 || (p->vocab && (uint64_t)targets[i] >= p->vocab)))
+			cli_die(ERR_DATA, "%s: record %" PRIu64 ": target %d", ten_reader_name(r), ten_reader_record(r) - 1, targets[i]);
+		p->trained += targets[i] != -100;
+	}
+	p->documents++;
+	p->tokens_in += n;
+	if (pack_targets(&p->packer, values[at].data, targets, cli_column(r, values, at, word), n, &e)) {
+		err_prefix(&e, "%s: record %" PRIu64, ten_reader_name(r), ten_reader_record(r) - 1);
+		cli_fail(&e);
+	}
+}
+
 static void
 pack_stream(struct packing *p, struct ten_reader *r)
 {
@@ -127,12 +153,20 @@ pack_stream(struct packing *p, struct ten_reader *r)
 	struct ten_value *values = at < 0 ? NULL : mem_zalloc(h->nfields, sizeof *values, "fields", &e);
 	if (!values)
 		cli_fail(&e);
-	int word = cli_field(r, "words", TEN_INT, 32, 1);
+	int word = cli_field(r, "words", TEN_INT, 32, 1), target = cli_field(r, "targets", TEN_INT, 32, 1);
+	int document = cli_field(r, "documents", TEN_INT, 32, 1);
+	if (target >= 0 && (wrap || strcmp(h->kind, "masked") == 0))
+		cli_die(ERR_USAGE, "%s: has targets: pack before tmask, and without --wrap", ten_reader_name(r));
+	p->targets = target >= 0;
 	p->words = word >= 0;
 	p->vocab = cli_head_number(r, "vocab_size", 0);
 	open_rows(p, h);
 	while ((got = ten_read(r, values, &e)) > 0) {
 		check_ids(p, r, values[at].data, values[at].count);
+		if (target >= 0) {
+			add_whole(p, r, values, at, target, word, document);
+			continue;
+		}
 		if (add_document(p, values[at].data, cli_column(r, values, at, word), values[at].count, &e))
 			cli_fail(&e);
 	}
@@ -146,6 +180,11 @@ static void
 account(const struct packing *p)
 {
 	uint64_t rows = p->packer.rows, placed = p->tokens_in - p->short_tokens;
+	if (p->targets) {
+		cli_account(quiet, "records=%" PRIu64 " inputs=%" PRIu64 " trained=%" PRIu64 " rows=%" PRIu64 " fill=%.4f",
+		    p->documents, p->pairs, p->trained, rows, rows ? (double)p->pairs / ((double)rows * (double)length) : 0.0);
+		return;
+	}
 	if (p->pairs == 0 && wrap) /* what waits after a row was that row's last target: only a lone token is lost */
 		placed = 0;
 	cli_account(quiet, "documents=%" PRIu64 " tokens_in=%" PRIu64 " tokens_placed=%" PRIu64

@@ -184,6 +184,8 @@ encode_files(const struct vocab_file *f, char **files)
 
 /* The fields of the output: ids, words, and those of the input, of which `text` only when it is kept.
  * from[i]: the input's field of output field i, -1 for what is new. */
+static size_t last_field; /* number of fields of the output */
+
 static void
 open_tokens_of_records(struct cli_out *out, const struct vocab_file *f, const struct ten_reader *r, int *from)
 {
@@ -201,7 +203,7 @@ open_tokens_of_records(struct cli_out *out, const struct vocab_file *f, const st
 		from[i] = -1;
 	for (size_t i = 0; i < in->nfields; i++) {
 		const struct ten_field *x = &in->fields[i];
-		if (strcmp(x->name, "text") == 0 && !keep_text)
+		if (!keep_text && (strcmp(x->name, "text") == 0 || strcmp(x->name, "word_ends") == 0))
 			continue;
 		if (ten_head_add(&h, x->name, x->cls, x->bits, x->rank, x->dims, &e)) {
 			err_prefix(&e, "%s", ten_reader_name(r));
@@ -209,10 +211,49 @@ open_tokens_of_records(struct cli_out *out, const struct vocab_file *f, const st
 		}
 		from[h.nfields - 1] = (int)i;
 	}
+	for (size_t i = 0; i < in->nkvs; i++)
+		if (ten_head_set_kv(&h, in->kvs[i].key, in->kvs[i].value, in->kvs[i].size, &e))
+			cli_fail(&e);
 	if (ten_head_set_text(&h, "tokenizer", f->id, &e) || ten_head_set_text(&h, "vocab_size", size, &e))
 		cli_fail(&e);
 	cli_open_out(out, output, &h, inputs, 2, NULL, &o);
+	last_field = h.nfields;
 	ten_head_free(&h);
+}
+
+/* Words that are given: each is encoded by itself, with the space before it, so that no token crosses a border. The
+ * tokens around the record are of no word, -1. */
+static int
+encode_words(struct encoder *x, const struct vocab *v, const struct ten_value *text, const struct ten_value *ends,
+    struct encoded *to, struct err *e)
+{
+	const uint32_t *end = ends->data;
+	struct ids *ids = &to->ids;
+	ids->n = 0;
+	for (size_t w = 0, from = 0; w <= ends->count + 1; w++) {
+		bool outside = w == 0 || w == ends->count + 1;
+		int32_t around = w == 0 ? v->begin : v->end;
+		size_t before = ids->n;
+		if (outside && around < 0)
+			continue;
+		if (outside) {
+			if (mem_grow(&ids->v, &ids->cap, ids->n + 1, sizeof *ids->v, "token ids", e))
+				return -1;
+			ids->v[ids->n++] = around;
+		} else {
+			if (end[w - 1] <= from || end[w - 1] > text->count)
+				return err_set(e, ERR_DATA, "word %zu ends at byte %u: after %zu, of a text of %" PRIu64, w - 1,
+				    end[w - 1], from, text->count);
+			if (encode_text(x, (const char *)text->data + from, end[w - 1] - from, ids, e))
+				return -1;
+			from = end[w - 1];
+		}
+		if (mem_grow(&to->words.v, &to->words.cap, ids->n, sizeof *ids->v, "words", e))
+			return -1;
+		for (size_t i = before; i < ids->n; i++)
+			to->words.v[i] = outside ? -1 : (int32_t)(w - 1);
+	}
+	return 0;
 }
 
 static void
@@ -232,16 +273,18 @@ encode_records(const struct vocab_file *f, const char *path)
 	uint64_t tokens = 0, bytes = 0;
 	if (!from)
 		cli_fail(&e);
+	int word_ends = cli_field(r, "word_ends", TEN_UINT, 32, 1);
+	words = words || word_ends >= 0;
 	open_tokens_of_records(&out, f, r, from);
-	size_t last = in->nfields - !keep_text + 1 + words;
 	while ((got = ten_read(r, v, &e)) > 0) {
-		if (encode_document(x, &f->vocab, v[text].data, v[text].count, &d, &e)) {
+		if (word_ends >= 0 ? encode_words(x, &f->vocab, &v[text], &v[word_ends], &d, &e)
+		    : encode_document(x, &f->vocab, v[text].data, v[text].count, &d, &e)) {
 			err_prefix(&e, "%s: record %" PRIu64, ten_reader_name(r), ten_reader_record(r) - 1);
 			cli_fail(&e);
 		}
 		to[0] = ten_vector(d.ids.v, d.ids.n);
 		to[1] = ten_vector(d.words.v, d.ids.n);
-		for (size_t i = 1 + words; i < last; i++)
+		for (size_t i = 1 + words; i < last_field; i++)
 			to[i] = v[from[i]];
 		cli_write(&out, to);
 		tokens += d.ids.n;

@@ -18,7 +18,9 @@ enum rng_purpose {
 	RNG_SPLIT = 5,
 	RNG_MASK = 6,
 	RNG_AUGMENT = 7,
-	RNG_TEST = 8
+	RNG_TEST = 8,
+	RNG_BOOTSTRAP = 9, /* step = resample, item = draw */
+	RNG_ORDER = 10     /* of records; step = epoch */
 };
 
 /* The raw block function: 4 words from a 4-word counter and a 2-word key. */

@@ -44,14 +44,13 @@ grow(struct pack_row *r, size_t need, struct err *e)
 	return 0;
 }
 
-/* Appends the inputs ids[0..n) with targets ids[1..n]. */
 static int
-append(struct pack_row *r, const int32_t *ids, const int32_t *words, size_t n, struct err *e)
+append(struct pack_row *r, const int32_t *ids, const int32_t *targets, const int32_t *words, size_t n, struct err *e)
 {
 	if (grow(r, r->n + n, e))
 		return -1;
 	memcpy(r->ids + r->n, ids, n * sizeof *ids);
-	memcpy(r->targets + r->n, ids + 1, n * sizeof *ids);
+	memcpy(r->targets + r->n, targets, n * sizeof *ids);
 	if (words)
 		memcpy(r->words + r->n, words, n * sizeof *words);
 	for (size_t i = 0; i < n; i++) {
@@ -89,7 +88,7 @@ fullest(const struct packer *p, size_t room)
 }
 
 static int
-place(struct packer *p, const int32_t *ids, const int32_t *words, size_t n, struct err *e)
+place(struct packer *p, const int32_t *ids, const int32_t *targets, const int32_t *words, size_t n, struct err *e)
 {
 	size_t at = fullest(p, n);
 	if (at == SIZE_MAX) {
@@ -97,7 +96,7 @@ place(struct packer *p, const int32_t *ids, const int32_t *words, size_t n, stru
 			return -1;
 		at = p->nopen++;
 	}
-	if (append(&p->open[at], ids, words, n, e))
+	if (append(&p->open[at], ids, targets, words, n, e))
 		return -1;
 	return p->open[at].n == p->length ? emit(p, at, e) : 0;
 }
@@ -107,17 +106,25 @@ pack_document(struct packer *p, const int32_t *ids, const int32_t *words, size_t
 {
 	for (size_t i = 0; i + 1 < n; i += p->length) {
 		size_t left = n - 1 - i;
-		if (place(p, ids + i, words ? words + i : NULL, left < p->length ? left : p->length, e))
+		if (place(p, ids + i, ids + i + 1, words ? words + i : NULL, left < p->length ? left : p->length, e))
 			return -1;
 	}
 	return 0;
 }
 
 int
+pack_targets(struct packer *p, const int32_t *ids, const int32_t *targets, const int32_t *words, size_t n, struct err *e)
+{
+	if (n > p->length)
+		return err_set(e, ERR_DATA, "%zu tokens with targets, rows have at most %zu", n, p->length);
+	return n ? place(p, ids, targets, words, n, e) : 0;
+}
+
+int
 pack_row(struct packer *p, const int32_t *ids, const int32_t *words, size_t n, struct err *e)
 {
 	size_t at = p->nopen++;
-	return append(&p->open[at], ids, words, n - 1, e) || emit(p, at, e) ? -1 : 0;
+	return append(&p->open[at], ids, ids + 1, words, n - 1, e) || emit(p, at, e) ? -1 : 0;
 }
 
 int

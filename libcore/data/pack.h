@@ -36,6 +36,9 @@ void pack_close(struct packer *p); /* frees, emits nothing */
  * of at most `length`, whose positions start at 0. words (n): of each token, or NULL: then a row's words
  * mean nothing. */
 int pack_document(struct packer *p, const int32_t *ids, const int32_t *words, size_t n, struct err *e);
+/* Inputs whose targets are given: a piece that stays whole. ERR_DATA when it is longer than a row. */
+int pack_targets(struct packer *p, const int32_t *ids, const int32_t *targets, const int32_t *words, size_t n,
+    struct err *e);
 /* Contiguous style: the n - 1 inputs as one row of their own, whatever documents they are of. */
 int pack_row(struct packer *p, const int32_t *ids, const int32_t *words, size_t n, struct err *e);
 /* Emits the open rows in the order in which they were opened. */

@@ -149,7 +149,8 @@ embedding_backward(real *restrict dwte, real *restrict dwpe, const real *restric
 	{
 		size_t lo, hi;
 		par_share(c, 64, &lo, &hi);
-		scatter_cols(dwte + lo, dy + lo, ids, n, hi - lo, c);
+		if (dwte)
+			scatter_cols(dwte + lo, dy + lo, ids, n, hi - lo, c);
 		if (dwpe)
 			scatter_cols(dwpe + lo, dy + lo, pos, n, hi - lo, c);
 	}

@@ -22,7 +22,7 @@ void column_sum_add(real *restrict db, const real *restrict dy, size_t n, size_t
 void embedding_forward(real *restrict y, const int32_t *ids, const int32_t *pos,
     const real *restrict wte, const real *restrict wpe, size_t n, size_t c);
 
-/* dwte[ids[i]] += dy[i], dwpe[pos[i]] += dy[i], in the order of i. dwpe may be NULL. */
+/* dwte[ids[i]] += dy[i], dwpe[pos[i]] += dy[i], in the order of i. Either may be NULL. */
 void embedding_backward(real *restrict dwte, real *restrict dwpe, const real *restrict dy,
     const int32_t *ids, const int32_t *pos, size_t n, size_t c);
 

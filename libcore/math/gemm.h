@@ -30,14 +30,15 @@ linear_forward(real *restrict y, const real *x, const real *w, size_t n, size_t 
 	gemm(false, true, n, out, in, x, in, w, in, false, y, out);
 }
 
-/* dx (n,in) = dy (n,out) w; dw (out,in) += dy^T x. dx may be NULL. */
+/* dx (n,in) = dy (n,out) w; dw (out,in) += dy^T x. dx or dw may be NULL. */
 static inline void
 linear_backward(real *restrict dx, real *restrict dw, const real *dy, const real *x,
     const real *w, size_t n, size_t in, size_t out)
 {
 	if (dx)
 		gemm(false, false, n, in, out, dy, out, w, in, false, dx, in);
-	gemm(true, false, out, in, n, dy, out, x, in, true, dw, in);
+	if (dw)
+		gemm(true, false, out, in, n, dy, out, x, in, true, dw, in);
 }
 
 #endif

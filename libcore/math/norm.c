@@ -112,7 +112,8 @@ layernorm_backward(real *restrict dx, real *restrict dg, real *restrict db,
 			layernorm_backward_cols(part[0][i / rows], part[1][i / rows], dy + at + j,
 			    x + at + j, mean + i, rstd + i, m, w, c);
 		}
-		sum_chunks(dg + j, part[0], n, w);
+		if (dg)
+			sum_chunks(dg + j, part[0], n, w);
 		if (db)
 			sum_chunks(db + j, part[1], n, w);
 	}
@@ -190,6 +191,7 @@ rmsnorm_backward(real *restrict dx, real *restrict dg, const real *restrict dy,
 				rmsnorm_backward_rows(dx + at, dy + at, x + at, rstd + i, g, m, c);
 			rmsnorm_backward_cols(part[i / rows], dy + at + j, x + at + j, rstd + i, m, w, c);
 		}
-		sum_chunks(dg + j, part, n, w);
+		if (dg)
+			sum_chunks(dg + j, part, n, w);
 	}
 }

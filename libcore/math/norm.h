@@ -2,7 +2,7 @@
  *
  * x, y, dx, dy (n, c); g, b, dg, db (c); mean, rstd (n), saved by forward for backward. eps > 0
  * is added to the variance or mean square. Forward sets its outputs. Backward ADDS to dx (the
- * gradient of the residual stream, which has other consumers) and to dg and db. No aliasing.
+ * gradient of the residual stream, which has other consumers) and to dg and db, unless NULL. No aliasing.
  * Never fails, never allocates; the same bits for any number of threads. */
 #ifndef TENON_MATH_NORM_H
 #define TENON_MATH_NORM_H

@@ -12,7 +12,7 @@ real *
 at(real *base, const struct trunk *t, enum slot slot, size_t l)
 {
 	size_t o = param_offset(t->table, slot, l);
-	return o == SIZE_MAX ? NULL : base + o;
+	return o == SIZE_MAX || (t->skip && t->skip[l * SLOT_COUNT + slot]) ? NULL : base + o;
 }
 
 const real *
@@ -28,6 +28,55 @@ static void
 linear(const struct trunk *t, real *y, const real *x, const real *w, size_t n, size_t in, size_t out)
 {
 	(t->train ? linear_forward : linear_rows)(y, x, w, n, in, out);
+}
+
+/* ---- adapters: y += alpha / rank (x A^T) B^T ---- */
+
+/* z (n, rank) = alpha / rank x A^T. */
+static void
+lora_down(const struct trunk *t, const real *w, enum lora_target target, size_t l, const real *x, size_t n, size_t in)
+{
+	size_t rank = t->cfg->lora_rank;
+	real scale = (real)(t->cfg->lora_alpha / (double)rank);
+	linear_forward(t->lora_z, x, wat(w, t, slot_lora_a(target), l), n, in, rank);
+	for (size_t i = 0; i < n * rank; i++)
+		t->lora_z[i] *= scale;
+}
+
+/* Columns of y, whose rows are `wide` apart, that the layer makes. */
+static void
+lora_forward(const struct trunk *t, const real *w, enum lora_target target, size_t l, real *y, size_t wide,
+    const real *x, size_t n, size_t in, size_t out)
+{
+	size_t rank = t->cfg->lora_rank;
+	const real *b = wat(w, t, slot_lora_b(target), l);
+	if (!b)
+		return;
+	lora_down(t, w, target, l, x, n, in);
+	gemm(false, true, n, out, rank, t->lora_z, rank, b, rank, true, y, wide);
+}
+
+/* Adds to dx, and to the gradients of A and B. */
+static void
+lora_backward(const struct trunk *t, const real *w, real *g, enum lora_target target, size_t l, real *dx,
+    const real *dy, size_t wide, const real *x, size_t n, size_t in, size_t out)
+{
+	size_t rank = t->cfg->lora_rank;
+	real scale = (real)(t->cfg->lora_alpha / (double)rank);
+	const real *a = wat(w, t, slot_lora_a(target), l), *b = wat(w, t, slot_lora_b(target), l);
+	real *da = at(g, t, slot_lora_a(target), l), *db = at(g, t, slot_lora_b(target), l);
+	if (!b)
+		return;
+	if (db) {
+		lora_down(t, w, target, l, x, n, in);
+		gemm(true, false, out, rank, n, dy, wide, t->lora_z, rank, true, db, rank);
+	}
+	gemm(false, false, n, rank, out, dy, wide, b, rank, false, t->lora_dz, rank);
+	for (size_t i = 0; i < n * rank; i++)
+		t->lora_dz[i] *= scale;
+	if (da)
+		gemm(true, false, rank, in, n, t->lora_dz, rank, x, in, true, da, in);
+	gemm(false, false, n, in, rank, t->lora_dz, rank, a, in, true, dx, in);
 }
 
 void
@@ -98,6 +147,11 @@ attention_part(struct trunk *t, const real *w, const struct batch *b, size_t l, 
 	size_t n = b->n, hd = config_head_dim(t->cfg);
 	struct attn shape = {t->cfg->heads, t->cfg->kv_heads, hd, config_traits(t->cfg)->encoder};
 	linear(t, s->qkv, in, wat(w, t, SLOT_Q, l), n, d.c, d.qkv);
+	if (t->cfg->lora_rank) {
+		lora_forward(t, w, LORA_QUERY, l, s->qkv, d.qkv, in, n, d.c, d.q);
+		lora_forward(t, w, LORA_KEY, l, s->qkv + d.q, d.qkv, in, n, d.c, d.kv);
+		lora_forward(t, w, LORA_VALUE, l, s->qkv + d.q + d.kv, d.qkv, in, n, d.c, d.kv);
+	}
 	if (wat(w, t, SLOT_Q_B, l))
 		bias_add(s->qkv, wat(w, t, SLOT_Q_B, l), n, d.qkv);
 	if (t->cos)
@@ -115,6 +169,8 @@ attention_part(struct trunk *t, const real *w, const struct batch *b, size_t l, 
 	attention_forward(s->att, s->lse, s->qkv, d.qkv, k, v, ldk, b->spans, b->nspans, &shape, t->scratch,
 	    t->max_keys);
 	linear(t, t->tmp, s->att, wat(w, t, SLOT_OUT, l), n, d.q, d.c);
+	if (t->cfg->lora_rank)
+		lora_forward(t, w, LORA_OUT, l, t->tmp, d.c, s->att, n, d.q, d.c);
 }
 
 /* tmp = down(act(up(in))), without the bias. */
@@ -125,8 +181,14 @@ mlp_part(struct trunk *t, const real *w, size_t n, size_t l, const real *in)
 	struct block_acts *s = &t->acts[l];
 	enum slot up = wat(w, t, SLOT_GATE, l) ? SLOT_GATE : SLOT_UP;
 	linear(t, s->up, in, wat(w, t, up, l), n, d.c, d.wide);
+	if (t->cfg->lora_rank) {
+		lora_forward(t, w, LORA_GATE, l, s->up, d.wide, in, n, d.c, d.f);
+		lora_forward(t, w, LORA_UP, l, s->up + (d.wide - d.f), d.wide, in, n, d.c, d.f);
+	}
 	act_forward(config_traits(t->cfg)->act, s->act, s->up, wat(w, t, SLOT_UP_B, l), n, d.f);
 	linear(t, t->tmp, s->act, wat(w, t, SLOT_DOWN, l), n, d.f, d.c);
+	if (t->cfg->lora_rank)
+		lora_forward(t, w, LORA_DOWN, l, t->tmp, d.c, s->act, n, d.f, d.c);
 }
 
 void
@@ -182,8 +244,14 @@ mlp_backward(struct trunk *t, const real *w, real *g, const struct batch *b, siz
 	enum slot up = wat(w, t, SLOT_GATE, l) ? SLOT_GATE : SLOT_UP;
 	const real *dy = enter_branch(t, g, b, SLOT_DOWN_B, l, SITE_MLP);
 	linear_backward(t->dmid, at(g, t, SLOT_DOWN, l), dy, s->act, wat(w, t, SLOT_DOWN, l), n, d.f, d.c);
+	if (t->cfg->lora_rank)
+		lora_backward(t, w, g, LORA_DOWN, l, t->dmid, dy, d.c, s->act, n, d.f, d.c);
 	act_backward(config_traits(t->cfg)->act, t->dwide, at(g, t, SLOT_UP_B, l), t->dmid, s->up, n, d.f);
 	linear_backward(t->dn, at(g, t, up, l), t->dwide, s->n2, wat(w, t, up, l), n, d.c, d.wide);
+	if (t->cfg->lora_rank) {
+		lora_backward(t, w, g, LORA_GATE, l, t->dn, t->dwide, d.wide, s->n2, n, d.c, d.f);
+		lora_backward(t, w, g, LORA_UP, l, t->dn, t->dwide + (d.wide - d.f), d.wide, s->n2, n, d.c, d.f);
+	}
 }
 
 /* Likewise; `in` is what the branch was given. */
@@ -197,6 +265,8 @@ attention_part_backward(struct trunk *t, const real *w, real *g, const struct ba
 	struct attn shape = {t->cfg->heads, t->cfg->kv_heads, hd, config_traits(t->cfg)->encoder};
 	const real *dy = enter_branch(t, g, b, SLOT_OUT_B, l, SITE_ATTENTION);
 	linear_backward(t->dmid, at(g, t, SLOT_OUT, l), dy, s->att, wat(w, t, SLOT_OUT, l), n, d.q, d.c);
+	if (t->cfg->lora_rank)
+		lora_backward(t, w, g, LORA_OUT, l, t->dmid, dy, d.c, s->att, n, d.q, d.c);
 	real *dqkv = t->dwide;
 	attention_backward(dqkv, dqkv + d.q, dqkv + d.q + d.kv, t->dmid, s->att, s->lse, s->qkv, d.qkv,
 	    s->qkv + d.q, s->qkv + d.q + d.kv, d.qkv, b->spans, b->nspans, &shape, t->scratch, t->max_keys);
@@ -206,6 +276,11 @@ attention_part_backward(struct trunk *t, const real *w, real *g, const struct ba
 	if (at(g, t, SLOT_Q_B, l))
 		column_sum_add(at(g, t, SLOT_Q_B, l), dqkv, n, d.qkv);
 	linear_backward(t->dn, at(g, t, SLOT_Q, l), dqkv, in, wat(w, t, SLOT_Q, l), n, d.c, d.qkv);
+	if (t->cfg->lora_rank) {
+		lora_backward(t, w, g, LORA_QUERY, l, t->dn, dqkv, d.qkv, in, n, d.c, d.q);
+		lora_backward(t, w, g, LORA_KEY, l, t->dn, dqkv + d.q, d.qkv, in, n, d.c, d.kv);
+		lora_backward(t, w, g, LORA_VALUE, l, t->dn, dqkv + d.q + d.kv, d.qkv, in, n, d.c, d.kv);
+	}
 }
 
 /* Post-norm: dx, the gradient of a norm's output, becomes that of its input x. */

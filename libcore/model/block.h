@@ -20,6 +20,7 @@ dims(const struct config *cfg)
 
 /* The weights or gradients of `slot` in block l; NULL when the family has none. */
 const real *wat(const real *base, const struct trunk *t, enum slot slot, size_t l);
+/* Likewise NULL when the gradient is not wanted. */
 real *at(real *base, const struct trunk *t, enum slot slot, size_t l);
 
 /* The family's norm, layer norm or RMS norm; as in math/norm.h backward adds to dx, dg, db. */

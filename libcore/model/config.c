@@ -14,7 +14,11 @@ static const struct arch_traits traits[ARCH_COUNT] = {
     [ARCH_BERT] = {"bert", false, false, ACT_GELU, true},
 };
 
-enum kind { ARCH, SIZE, BOOL, REAL };
+static const char *const tasks[] = {"none", "classify", "multilabel", "tag", "regress", NULL};
+static const char *const pools[] = {"mean", "first", "last", NULL};
+static const char *const targets[] = {"query", "key", "value", "out", "gate", "up", "down", NULL};
+
+enum kind { ARCH, SIZE, BOOL, REAL, TASK, POOL, TARGETS };
 
 static const struct item {
 	const char *name;
@@ -36,6 +40,14 @@ static const struct item {
     {"types", SIZE, offsetof(struct config, types), true},
     {"post_norm", BOOL, offsetof(struct config, post_norm), true},
     {"projection", SIZE, offsetof(struct config, projection), true},
+    {"task", TASK, offsetof(struct config, task), true},
+    {"outputs", SIZE, offsetof(struct config, outputs), true},
+    {"pool", POOL, offsetof(struct config, pool), true},
+    {"value", BOOL, offsetof(struct config, value), true},
+    {"headless", BOOL, offsetof(struct config, headless), true},
+    {"lora_rank", SIZE, offsetof(struct config, lora_rank), true},
+    {"lora_alpha", REAL, offsetof(struct config, lora_alpha), true},
+    {"lora_targets", TARGETS, offsetof(struct config, lora_targets), true},
 };
 
 const struct arch_traits *
@@ -51,6 +63,47 @@ config_arch(const char *name)
 		if (strcmp(traits[i].name, name) == 0)
 			return i;
 	return -1;
+}
+
+static int
+index_of(const char *const *names, const char *name, size_t n)
+{
+	for (int i = 0; names[i]; i++)
+		if (strlen(names[i]) == n && memcmp(names[i], name, n) == 0)
+			return i;
+	return -1;
+}
+
+int
+config_task(const char *name)
+{
+	int i = index_of(tasks, name, strlen(name));
+	return i == TASK_NONE ? -1 : i;
+}
+
+const char *
+config_task_name(enum task t)
+{
+	return tasks[t];
+}
+
+unsigned
+config_lora_targets(const char *names, struct err *e)
+{
+	unsigned bits = 0;
+	for (size_t n; *names; names += n + (names[n] == ',')) {
+		n = strcspn(names, ",");
+		int i = index_of(targets, names, n);
+		if (i < 0) {
+			err_set(e, ERR_USAGE, "`%.*s' is not a layer that can be adapted: query, key, value, out, gate, up, down",
+			    n < 60 ? (int)n : 60, names);
+			return 0;
+		}
+		bits |= 1u << i;
+	}
+	if (!bits)
+		err_set(e, ERR_USAGE, "no layer is named that shall have an adapter");
+	return bits;
 }
 
 void
@@ -72,6 +125,21 @@ in_range(const char *name, size_t value, size_t most, struct err *e)
 	if (value >= 1 && value <= most)
 		return 0;
 	return err_set(e, ERR_DATA, "%s is %zu, must be 1 to %zu", name, value, most);
+}
+
+static int
+check_heads(const struct config *c, struct err *e)
+{
+	if ((c->task != TASK_NONE) != (c->outputs > 0) || c->outputs > 1 << 20)
+		return err_set(e, ERR_DATA, "a task head %s has %zu outputs, must have 1 to 1048576", tasks[c->task], c->outputs);
+	if (!c->lora_rank)
+		return c->lora_targets ? err_set(e, ERR_DATA, "adapters need a rank") : 0;
+	if (c->lora_rank > c->width || !c->lora_targets || !(c->lora_alpha > 0))
+		return err_set(e, ERR_DATA, "adapters of rank %zu and alpha %g: the rank must be at most the width %zu, alpha"
+		    " positive, and a layer named", c->lora_rank, c->lora_alpha, c->width);
+	if ((c->lora_targets & 1u << LORA_GATE) && act_width(config_traits(c)->act) != 2)
+		return err_set(e, ERR_DATA, "a %s model has no layer `gate' to adapt", config_traits(c)->name);
+	return 0;
 }
 
 int
@@ -99,7 +167,7 @@ config_check(const struct config *c, struct err *e)
 		return err_set(e, ERR_DATA, "norm_eps is %g, must be between 0 and 1", c->norm_eps);
 	if (!(c->rope_theta >= 1 && c->rope_theta < 1e12))
 		return err_set(e, ERR_DATA, "rope_theta is %g, must be 1 to 1e12", c->rope_theta);
-	return 0;
+	return check_heads(c, e);
 }
 
 const char *
@@ -114,6 +182,33 @@ config_optional(size_t i)
 	return items[i].optional;
 }
 
+static void
+get_targets(unsigned bits, char *buf, size_t n)
+{
+	*buf = 0;
+	for (int i = 0; targets[i]; i++)
+		if (bits & 1u << i && strlen(buf) + strlen(targets[i]) + 2 < n)
+			sprintf(buf + strlen(buf), "%s%s", *buf ? "," : "", targets[i]);
+}
+
+bool
+config_absent(const struct config *c, size_t i)
+{
+	const void *p = (const char *)c + items[i].at;
+	if (!items[i].optional)
+		return false;
+	switch (items[i].kind) {
+	case ARCH: return false;
+	case SIZE: return *(const size_t *)p == 0;
+	case BOOL: return !*(const bool *)p;
+	case REAL: return !(*(const double *)p != 0);
+	case TASK: return *(const enum task *)p == TASK_NONE;
+	case POOL: return *(const enum pool *)p == POOL_MEAN;
+	case TARGETS: return *(const unsigned *)p == 0;
+	}
+	return false;
+}
+
 void
 config_get(const struct config *c, size_t i, char *buf, size_t n)
 {
@@ -123,6 +218,9 @@ config_get(const struct config *c, size_t i, char *buf, size_t n)
 	case SIZE: snprintf(buf, n, "%zu", *(const size_t *)p); break;
 	case BOOL: snprintf(buf, n, "%d", *(const bool *)p); break;
 	case REAL: snprintf(buf, n, "%.17g", *(const double *)p); break;
+	case TASK: snprintf(buf, n, "%s", tasks[*(const enum task *)p]); break;
+	case POOL: snprintf(buf, n, "%s", pools[*(const enum pool *)p]); break;
+	case TARGETS: get_targets(*(const unsigned *)p, buf, n); break;
 	}
 }
 
@@ -163,6 +261,20 @@ config_set(struct config *c, size_t i, const char *text, struct err *e)
 		if (end == text || *end || !isfinite(*(double *)p))
 			return err_set(e, ERR_DATA, "%s is `%.40s', not a number", items[i].name, text);
 		return 0;
+	case TASK: case POOL:
+		a = index_of(items[i].kind == TASK ? tasks : pools, text, strlen(text));
+		if (a < 0)
+			return err_set(e, ERR_DATA, "unknown %s `%.40s'", items[i].name, text);
+		if (items[i].kind == TASK)
+			*(enum task *)p = (enum task)a;
+		else
+			*(enum pool *)p = (enum pool)a;
+		return 0;
+	case TARGETS:
+		*(unsigned *)p = config_lora_targets(text, e);
+		if (!*(unsigned *)p)
+			e->code = ERR_DATA;
+		return *(unsigned *)p ? 0 : -1;
 	}
 	return 0;
 }

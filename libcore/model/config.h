@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "math/act.h"
+#include "model/pool.h"
 
 /* A family of transformers. A new one is a row in config.c and a table of tensors in params.c. */
 enum arch { ARCH_GPT2, ARCH_LLAMA, ARCH_BERT, ARCH_COUNT };
@@ -20,6 +21,19 @@ struct arch_traits {
 	                * the output projection (Devlin et al. 2019); else causal */
 };
 
+/* What the task head's outputs are. */
+enum task {
+	TASK_NONE,       /* there is no task head */
+	TASK_CLASSIFY,   /* logits of classes, one of which holds for a row */
+	TASK_MULTILABEL, /* of classes, each of which may hold */
+	TASK_TAG,        /* of classes, one of which holds for a word */
+	TASK_REGRESS,    /* numbers */
+	TASK_COUNT
+};
+
+/* Linear layers of a block that may have a low-rank adapter. */
+enum lora_target { LORA_QUERY, LORA_KEY, LORA_VALUE, LORA_OUT, LORA_GATE, LORA_UP, LORA_DOWN, LORA_TARGETS };
+
 struct config {
 	enum arch arch;
 	size_t layers, heads, kv_heads, width, hidden, context, vocab;
@@ -28,6 +42,14 @@ struct config {
 	size_t types;      /* token types (segments), 0 = none */
 	bool post_norm;    /* norms after each residual sum (Vaswani et al. 2017), else before each branch */
 	size_t projection; /* outputs of the projection head of contrastive training, 0 = no such head */
+	enum task task;
+	size_t outputs;    /* of the task head */
+	enum pool pool;    /* what the task head reads of a row; a tag is read off each token */
+	bool value;        /* there is a value head: one number a token */
+	bool headless;     /* there is no language head */
+	size_t lora_rank;  /* of the adapters (Hu et al. 2022), 0 = none: W + lora_alpha / lora_rank B A */
+	double lora_alpha;
+	unsigned lora_targets; /* bit 1 << enum lora_target */
 };
 
 const struct arch_traits *config_traits(const struct config *c);
@@ -47,10 +69,18 @@ config_head_dim(const struct config *c)
 	return c->width / c->heads;
 }
 
+/* "classify", "multilabel", "tag", "regress"; -1 when unknown. */
+int config_task(const char *name);
+const char *config_task_name(enum task t);
+/* "query,value" -> bits; 0 and ERR_USAGE when a name is unknown. */
+unsigned config_lora_targets(const char *names, struct err *e);
+
 /* Configuration as text, for the key-values of a model stream: names "arch", "layers" ...;
- * config_name(i) is NULL past the last. An optional one may be absent, which means 0. */
+ * config_name(i) is NULL past the last. An optional one may be absent, which means 0, none or the first. */
 const char *config_name(size_t i);
 bool config_optional(size_t i);
+/* It is optional and may be left out. */
+bool config_absent(const struct config *c, size_t i);
 void config_get(const struct config *c, size_t i, char *buf, size_t n);
 int config_set(struct config *c, size_t i, const char *text, struct err *e);
 

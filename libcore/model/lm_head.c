@@ -22,7 +22,7 @@ static real *
 gradient(const struct lm_head *l, real *g, enum slot slot)
 {
 	size_t o = param_offset(l->table, slot, 0);
-	return o == SIZE_MAX ? NULL : g + o;
+	return o == SIZE_MAX || (l->skip && l->skip[slot]) ? NULL : g + o;
 }
 
 int
@@ -30,6 +30,8 @@ lm_head_open(struct lm_head *l, const struct config *cfg, const struct params *t
     size_t max_tokens, struct err *e)
 {
 	size_t width = cfg->width, vocab = cfg->vocab;
+	if (cfg->headless)
+		return err_set(e, ERR_DATA, "the model has no language head; tgraft --head language gives it one");
 	size_t chunk = CHUNK_LOGITS / vocab / 64 * 64;
 	chunk = chunk < 64 ? 64 : chunk > CHUNK_ROWS ? CHUNK_ROWS : chunk;
 	chunk = chunk > max_tokens ? max_tokens : chunk;
@@ -158,6 +160,7 @@ lm_head_backward(struct lm_head *l, real *dh, real *g, const real *dlogp, const 
     const real *h, const real *w, const int32_t *targets, size_t n, const struct lm_out *out)
 {
 	size_t c = l->cfg->width, vocab = l->cfg->vocab, head = head_offset(l->table);
+	real *ghead = gradient(l, g, l->cfg->tied ? SLOT_TOKEN : SLOT_HEAD);
 	clear(out, n);
 	memset(dh, 0, n * c * sizeof *dh);
 	for (size_t i = 0, m; (m = gather(l, h, targets, n, &i)) > 0;) {
@@ -171,7 +174,7 @@ lm_head_backward(struct lm_head *l, real *dh, real *g, const real *dlogp, const 
 		    vocab, vocab);
 		if (gradient(l, g, SLOT_HEAD_B))
 			column_sum_add(gradient(l, g, SLOT_HEAD_B), l->logits, m, vocab);
-		linear_backward(l->drows, g + head, l->logits, x, w + head, m, c, vocab);
+		linear_backward(l->drows, ghead, l->logits, x, w + head, m, c, vocab);
 		transform_backward(l, w, g, m);
 		for (size_t r = 0; r < m; r++)
 			memcpy(dh + l->index[r] * c, l->drows + r * c, c * sizeof *dh);

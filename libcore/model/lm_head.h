@@ -20,6 +20,7 @@ struct lm_head {
 	const struct config *cfg;
 	const struct params *table;
 	size_t chunk;               /* rows of logits that exist at one time */
+	const bool *skip;           /* [slot]: its gradient is not wanted; NULL = all are */
 	struct arena arena;
 	real *logits, *rows, *drows;        /* (chunk, vocab), (chunk, width) twice */
 	real *dense, *act, *normed;         /* of the transform, (chunk, width) each, or NULL */
@@ -29,7 +30,8 @@ struct lm_head {
 	size_t *index;                      /* of the chunk's rows in the batch */
 };
 
-/* For batches of at most max_tokens tokens. cfg and table are borrowed. */
+/* For batches of at most max_tokens tokens. cfg and table are borrowed. ERR_DATA for a model without
+ * language head. */
 int lm_head_open(struct lm_head *l, const struct config *cfg, const struct params *table,
     size_t max_tokens, struct err *e);
 void lm_head_close(struct lm_head *l);

@@ -6,8 +6,9 @@
 #include <string.h>
 
 #include "base/rng.h"
+#include "math/gemm.h"
 
-enum dim { D_NONE, D_VOCAB, D_CONTEXT, D_TYPES, D_WIDTH, D_QUERY, D_KEY, D_HIDDEN, D_PROJECTION };
+enum dim { D_NONE, D_VOCAB, D_CONTEXT, D_TYPES, D_WIDTH, D_QUERY, D_KEY, D_HIDDEN, D_PROJECTION, D_OUTPUTS, D_ONE, D_RANK };
 
 struct row {
 	enum slot slot;
@@ -24,11 +25,15 @@ struct family {
 	const struct row *rows;    /* in memory order, ends with a NULL name */
 };
 
-/* Nobody else stores this head: its foreign names are our own. */
-#define PROJECTION \
+/* Nobody else stores these: their foreign names are our own. */
+#define OWN_HEADS \
 	{SLOT_PROJECT1, "project1.weight", D_WIDTH, D_WIDTH, INIT_NORMAL, "project1.weight", 0, 1, false}, \
 	{SLOT_PROJECT1_B, "project1.bias", D_WIDTH, D_NONE, INIT_ZERO, "project1.bias", 0, 1, false}, \
-	{SLOT_PROJECT2, "project2.weight", D_PROJECTION, D_WIDTH, INIT_NORMAL, "project2.weight", 0, 1, false}
+	{SLOT_PROJECT2, "project2.weight", D_PROJECTION, D_WIDTH, INIT_NORMAL, "project2.weight", 0, 1, false}, \
+	{SLOT_SCORE, "score.weight", D_OUTPUTS, D_WIDTH, INIT_NORMAL, "score.weight", 0, 1, false}, \
+	{SLOT_SCORE_B, "score.bias", D_OUTPUTS, D_NONE, INIT_ZERO, "score.bias", 0, 1, false}, \
+	{SLOT_VALUE, "value.weight", D_ONE, D_WIDTH, INIT_NORMAL, "value.weight", 0, 1, false}, \
+	{SLOT_VALUE_B, "value.bias", D_ONE, D_NONE, INIT_ZERO, "value.bias", 0, 1, false}
 
 static const struct row gpt2[] = {
     {SLOT_TOKEN, "embed.token", D_VOCAB, D_WIDTH, INIT_NORMAL, "transformer.wte.weight", 0, 1, false},
@@ -52,7 +57,7 @@ static const struct row gpt2[] = {
     {SLOT_NORM, "norm.weight", D_WIDTH, D_NONE, INIT_ONE, "transformer.ln_f.weight", 0, 1, false},
     {SLOT_NORM_B, "norm.bias", D_WIDTH, D_NONE, INIT_ZERO, "transformer.ln_f.bias", 0, 1, false},
     {SLOT_HEAD, "head.weight", D_VOCAB, D_WIDTH, INIT_NORMAL, "lm_head.weight", 0, 1, false},
-    PROJECTION,
+    OWN_HEADS,
     {SLOT_COUNT, NULL, D_NONE, D_NONE, INIT_ZERO, NULL, 0, 0, false}};
 
 static const struct row llama[] = {
@@ -68,7 +73,7 @@ static const struct row llama[] = {
     {SLOT_DOWN, "down.weight", D_WIDTH, D_HIDDEN, INIT_RESIDUAL, "mlp.down_proj.weight", 0, 1, false},
     {SLOT_NORM, "norm.weight", D_WIDTH, D_NONE, INIT_ONE, "model.norm.weight", 0, 1, false},
     {SLOT_HEAD, "head.weight", D_VOCAB, D_WIDTH, INIT_NORMAL, "lm_head.weight", 0, 1, false},
-    PROJECTION,
+    OWN_HEADS,
     {SLOT_COUNT, NULL, D_NONE, D_NONE, INIT_ZERO, NULL, 0, 0, false}};
 
 static const struct row bert[] = {
@@ -101,14 +106,32 @@ static const struct row bert[] = {
     {SLOT_TRANSFORM_NORM_B, "transform.norm.bias", D_WIDTH, D_NONE, INIT_ZERO, "cls.predictions.transform.LayerNorm.bias", 0, 1, false},
     {SLOT_HEAD, "head.weight", D_VOCAB, D_WIDTH, INIT_NORMAL, "cls.predictions.decoder.weight", 0, 1, false},
     {SLOT_HEAD_B, "head.bias", D_VOCAB, D_NONE, INIT_ZERO, "cls.predictions.bias", 0, 1, false},
-    PROJECTION,
+    OWN_HEADS,
     {SLOT_COUNT, NULL, D_NONE, D_NONE, INIT_ZERO, NULL, 0, 0, false}};
+
+#define ADAPTER(target, name, in, out) \
+	{(enum slot)(SLOT_LORA + 2 * (target)), name ".lora_a", D_RANK, in, INIT_FAN_IN, name ".lora_a", 0, 1, false}, \
+	{(enum slot)(SLOT_LORA + 2 * (target) + 1), name ".lora_b", out, D_RANK, INIT_ZERO, name ".lora_b", 0, 1, false}
+
+/* Of all families, in every block. */
+static const struct row adapters[2 * LORA_TARGETS] = {
+    ADAPTER(LORA_QUERY, "query", D_WIDTH, D_QUERY), ADAPTER(LORA_KEY, "key", D_WIDTH, D_KEY),
+    ADAPTER(LORA_VALUE, "value", D_WIDTH, D_KEY), ADAPTER(LORA_OUT, "out", D_QUERY, D_WIDTH),
+    ADAPTER(LORA_GATE, "gate", D_WIDTH, D_HIDDEN), ADAPTER(LORA_UP, "up", D_WIDTH, D_HIDDEN),
+    ADAPTER(LORA_DOWN, "down", D_HIDDEN, D_WIDTH)};
 
 static const struct family families[ARCH_COUNT] = {
     [ARCH_GPT2] = {"transformer.h.", gpt2},
     [ARCH_LLAMA] = {"model.layers.", llama},
     [ARCH_BERT] = {"bert.encoder.layer.", bert},
 };
+
+enum slot
+slot_adapted(enum lora_target t)
+{
+	static const enum slot adapted[LORA_TARGETS] = {SLOT_Q, SLOT_K, SLOT_V, SLOT_OUT, SLOT_GATE, SLOT_UP, SLOT_DOWN};
+	return adapted[t];
+}
 
 static bool
 in_block(enum slot s)
@@ -123,9 +146,13 @@ present(enum slot s, const struct config *c)
 	switch (s) {
 	case SLOT_TYPE: return c->types > 0;
 	case SLOT_NORM: case SLOT_NORM_B: return !c->post_norm;
-	case SLOT_HEAD: return !c->tied;
+	case SLOT_HEAD: return !c->tied && !c->headless;
+	case SLOT_TRANSFORM: case SLOT_TRANSFORM_B: case SLOT_TRANSFORM_NORM: case SLOT_TRANSFORM_NORM_B:
+	case SLOT_HEAD_B: return !c->headless;
 	case SLOT_PROJECT1: case SLOT_PROJECT1_B: case SLOT_PROJECT2: return c->projection > 0;
-	default: return true;
+	case SLOT_SCORE: case SLOT_SCORE_B: return c->task != TASK_NONE;
+	case SLOT_VALUE: case SLOT_VALUE_B: return c->value;
+	default: return s < SLOT_LORA || (c->lora_targets >> (s - SLOT_LORA) / 2 & 1);
 	}
 }
 
@@ -149,7 +176,9 @@ dim_size(enum dim d, const struct config *c)
 	case D_QUERY: return c->heads * config_head_dim(c);
 	case D_KEY: return c->kv_heads * config_head_dim(c);
 	case D_HIDDEN: return c->hidden;
-	case D_NONE: break;
+	case D_OUTPUTS: return c->outputs;
+	case D_RANK: return c->lora_rank;
+	case D_ONE: case D_NONE: break;
 	}
 	return 1;
 }
@@ -165,7 +194,7 @@ static void
 add_item(struct params *p, const struct row *r, const struct config *c, size_t layer)
 {
 	struct param *it = &p->items[p->n++];
-	if (in_block(r->slot)) {
+	if (in_block(r->slot) || r->slot >= SLOT_LORA) {
 		snprintf(it->name, sizeof it->name, "block.%zu.%s", layer, r->name);
 		snprintf(it->foreign, sizeof it->foreign, "%s%zu.%s", families[c->arch].foreign_block,
 		    layer, r->foreign);
@@ -174,6 +203,7 @@ add_item(struct params *p, const struct row *r, const struct config *c, size_t l
 		snprintf(it->foreign, sizeof it->foreign, "%s", r->foreign);
 	}
 	it->slot = r->slot;
+	it->layer = layer;
 	it->rank = r->cols == D_NONE ? 1 : 2;
 	it->dims[0] = dim_size(r->rows, c);
 	it->dims[1] = dim_size(r->cols, c);
@@ -193,6 +223,20 @@ add_item(struct params *p, const struct row *r, const struct config *c, size_t l
 		p->offset[r->slot] = it->offset;
 }
 
+static void
+add_adapters(struct params *p, const struct config *c)
+{
+	size_t start = p->size;
+	for (size_t l = 0; l < c->layers; l++) {
+		for (size_t i = 0; i < sizeof adapters / sizeof *adapters; i++)
+			if (present(adapters[i].slot, c))
+				add_item(p, &adapters[i], c, l);
+		p->size = aligned(p->size);
+		if (l == 0)
+			p->lora_stride = p->size - start;
+	}
+}
+
 int
 params_build(struct params *p, const struct config *c, struct err *e)
 {
@@ -202,6 +246,7 @@ params_build(struct params *p, const struct config *c, struct err *e)
 	for (const struct row *i = r; i->name; i++)
 		*(in_block(i->slot) ? &each : &once) += 1;
 	/* config_check bounds every size, so that no product of them overflows 64 bits */
+	each += sizeof adapters / sizeof *adapters;
 	p->items = mem_zalloc(once + each * c->layers, sizeof *p->items, "parameter table", e);
 	if (!p->items)
 		return -1;
@@ -223,6 +268,7 @@ params_build(struct params *p, const struct config *c, struct err *e)
 		if (present(r->slot, c))
 			add_item(p, r, c, 0);
 	p->size = aligned(p->size);
+	add_adapters(p, c);
 	return 0;
 }
 
@@ -253,20 +299,44 @@ name_hash(const char *s)
 }
 
 void
+param_init(real *w, const struct param *it, const struct config *c, uint64_t seed)
+{
+	real *v = w + it->offset;
+	uint64_t h = name_hash(it->name);
+	double std = 0.02;
+	if (it->init == INIT_RESIDUAL)
+		std /= sqrt(2.0 * (double)c->layers);
+	else if (it->init == INIT_FAN_IN)
+		std = 1 / sqrt(3 * (double)it->dims[1]);
+#pragma omp parallel for schedule(static)
+	for (size_t j = 0; j < it->size; j++) {
+		if (it->init == INIT_ONE || it->init == INIT_ZERO)
+			v[j] = it->init == INIT_ONE;
+		else
+			v[j] = (real)(std * rng_normal(seed, RNG_INIT, h, j));
+	}
+}
+
+void
 params_init(real *w, const struct params *p, const struct config *c, uint64_t seed)
 {
-	double residual = 0.02 / sqrt(2.0 * (double)c->layers);
+	for (size_t i = 0; i < p->n; i++)
+		param_init(w, &p->items[i], c, seed);
+}
+
+void
+params_merge_lora(real *w, const struct params *p, const struct config *c)
+{
 	for (size_t i = 0; i < p->n; i++) {
-		const struct param *it = &p->items[i];
-		real *v = w + it->offset;
-		uint64_t h = name_hash(it->name);
-		double std = it->init == INIT_NORMAL ? 0.02 : residual;
+		const struct param *b = &p->items[i], *a = b - 1;
+		if (b->slot < SLOT_LORA || (b->slot - SLOT_LORA) % 2 == 0)
+			continue;
+		size_t out = b->dims[0], in = a->dims[1], rank = c->lora_rank;
+		real *adapted = w + param_offset(p, slot_adapted((enum lora_target)((b->slot - SLOT_LORA) / 2)), b->layer);
+		real scale = (real)(c->lora_alpha / (double)rank);
 #pragma omp parallel for schedule(static)
-		for (size_t j = 0; j < it->size; j++) {
-			if (it->init == INIT_ONE || it->init == INIT_ZERO)
-				v[j] = it->init == INIT_ONE;
-			else
-				v[j] = (real)(std * rng_normal(seed, RNG_INIT, h, j));
-		}
+		for (size_t o = 0; o < out; o++)
+			gemm_tile(false, false, 1, in, rank, scale, w + b->offset + o * rank, rank, w + a->offset, in, true,
+			    adapted + o * in, in);
 	}
 }

@@ -25,14 +25,34 @@ enum slot {
 	SLOT_TRANSFORM, SLOT_TRANSFORM_B, SLOT_TRANSFORM_NORM, SLOT_TRANSFORM_NORM_B, SLOT_HEAD, SLOT_HEAD_B,
 	/* heads that a training adds: last, so that the tensors before them keep their places */
 	SLOT_PROJECT1, SLOT_PROJECT1_B, SLOT_PROJECT2,    /* of contrastive training */
-	SLOT_COUNT
+	SLOT_SCORE, SLOT_SCORE_B, SLOT_VALUE, SLOT_VALUE_B, /* of a task; of reinforcement learning */
+	/* adapters, in every block, in the order of enum lora_target; outside of the block's other tensors */
+	SLOT_LORA,
+	SLOT_COUNT = SLOT_LORA + 2 * LORA_TARGETS
 };
 
-enum init { INIT_NORMAL, INIT_RESIDUAL, INIT_ONE, INIT_ZERO };
+/* A (rank, in) and B (out, rank) of an adapter. */
+static inline enum slot
+slot_lora_a(enum lora_target t)
+{
+	return (enum slot)(SLOT_LORA + 2 * t);
+}
+
+static inline enum slot
+slot_lora_b(enum lora_target t)
+{
+	return (enum slot)(SLOT_LORA + 2 * t + 1);
+}
+
+/* The layer that it adapts. */
+enum slot slot_adapted(enum lora_target t);
+
+enum init { INIT_NORMAL, INIT_RESIDUAL, INIT_ONE, INIT_ZERO, INIT_FAN_IN };
 
 struct param {
 	char name[64];
 	enum slot slot;
+	size_t layer;        /* of a block, else 0 */
 	unsigned rank;       /* 1 or 2 */
 	size_t dims[2];      /* (out, in) for linear layers, (n) for rank 1 */
 	size_t size;         /* elements */
@@ -53,6 +73,7 @@ struct params {
 	size_t count;                 /* parameters, gaps not included */
 	size_t offset[SLOT_COUNT];    /* of the tensor (in block 0), SIZE_MAX when absent */
 	size_t stride;                /* elements from one block to the next */
+	size_t lora_stride;           /* and from the adapters of one block to those of the next */
 };
 
 /* Builds the table of a checked configuration. 0, or -1 when out of memory. */
@@ -65,7 +86,8 @@ const struct param *params_find(const struct params *p, const char *name);
 static inline size_t
 param_offset(const struct params *p, enum slot slot, size_t layer)
 {
-	return p->offset[slot] == SIZE_MAX ? SIZE_MAX : p->offset[slot] + layer * p->stride;
+	size_t stride = slot >= SLOT_LORA ? p->lora_stride : p->stride;
+	return p->offset[slot] == SIZE_MAX ? SIZE_MAX : p->offset[slot] + layer * stride;
 }
 
 /* The output projection: the token embedding when tied. */
@@ -77,8 +99,13 @@ head_offset(const struct params *p)
 }
 
 /* Initial values: normal(0, 0.02), residual projections normal(0, 0.02 / sqrt(2 layers))
- * (Radford et al. 2019), norms one, biases zero. Each tensor's numbers come from the seed and its
+ * (Radford et al. 2019), norms one, biases zero, A of adapters normal(0, 1 / sqrt(3 in)), B zero. Each tensor's numbers come from the seed and its
  * name alone, so a new tensor disturbs no other. */
 void params_init(real *w, const struct params *p, const struct config *c, uint64_t seed);
+/* The same for one tensor. */
+void param_init(real *w, const struct param *it, const struct config *c, uint64_t seed);
+
+/* Adds each adapter's product to the layer that it adapts: W += lora_alpha / lora_rank B A. */
+void params_merge_lora(real *w, const struct params *p, const struct config *c);
 
 #endif

@@ -63,6 +63,8 @@ carve(struct trunk *t, struct arena *a)
 		t->dn = arena_carve(a, n * d.c, sizeof(real));
 		t->dwide = arena_carve(a, n * larger(d.wide, d.qkv), sizeof(real));
 		t->dmid = arena_carve(a, n * larger(d.f, d.q), sizeof(real));
+		t->lora_z = arena_carve(a, n * t->cfg->lora_rank, sizeof(real));
+		t->lora_dz = arena_carve(a, n * t->cfg->lora_rank, sizeof(real));
 	}
 	t->scratch = arena_carve(a, attention_scratch(t->max_keys, t->threads), sizeof(real));
 	if (config_traits(t->cfg)->rotary) {
@@ -93,6 +95,8 @@ trunk_open(struct trunk *t, const struct config *cfg, const struct params *table
     size_t max_tokens, size_t max_keys, bool train, struct err *e)
 {
 	*t = plan(cfg, table, max_tokens, max_keys, train);
+	if (cfg->lora_rank && !train)
+		return err_set(e, ERR_RUNTIME, "adapters must be merged before inference");
 	t->depth = cfg->layers;
 	t->arena.huge = true;
 	carve(t, &t->arena);
@@ -194,7 +198,8 @@ trunk_backward(struct trunk *t, const real *w, real *g, const struct batch *b, c
 		norm_backward(t, t->dx, at(g, t, SLOT_NORM, 0), at(g, t, SLOT_NORM_B, 0), dh, t->last, t->mean,
 		    t->rstd, wat(w, t, SLOT_NORM, 0), b->n);
 	}
-	for (size_t l = t->cfg->layers; l-- > 0;)
+	for (size_t l = t->cfg->layers; l-- > t->bottom;)
 		block_backward(t, w, g, b, l);
-	embed_backward(t, w, g, b);
+	if (!t->skip_embeddings)
+		embed_backward(t, w, g, b);
 }

@@ -53,6 +53,11 @@ struct trunk {
 	bool train;
 	double dropout;               /* 0, or the probability; of embeddings and both residuals */
 	uint64_t seed, step;          /* address the dropout masks: step differs for each forward */
+	const bool *skip;             /* [layer * SLOT_COUNT + slot]: its gradient is not wanted; NULL = all are.
+	                               * Neighbours that one product makes are skipped together */
+	size_t bottom;                /* blocks below need no backward */
+	bool skip_embeddings;         /* nor do the embeddings */
+	real *lora_z, *lora_dz;       /* (n, lora_rank) */
 	struct arena arena;
 	struct block_acts *acts;      /* one for each block */
 	real *embedded, *embed_mean, *embed_rstd; /* sum of the embeddings, its norm; NULL without */
@@ -62,7 +67,8 @@ struct trunk {
 };
 
 /* For batches of at most max_tokens tokens in spans of at most max_keys keys. cfg and table are
- * borrowed. The number of OpenMP threads must not grow afterwards. 0 or -1. */
+ * borrowed. The number of OpenMP threads must not grow afterwards. Adapters count only in training: merge
+ * them before anything else (params_merge_lora). 0 or -1. */
 int trunk_open(struct trunk *t, const struct config *cfg, const struct params *table,
     size_t max_tokens, size_t max_keys, bool train, struct err *e);
 void trunk_close(struct trunk *t); /* a zeroed trunk is fine */

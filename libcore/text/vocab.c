@@ -32,6 +32,7 @@ vocab_init(struct vocab *v, enum vocab_type type, enum pretoken rule)
 void
 vocab_free(struct vocab *v)
 {
+	free(v->chat_template);
 	free(v->tokens);
 	free(v->bytes);
 	free(v->merges);

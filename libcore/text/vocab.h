@@ -38,6 +38,7 @@ struct vocab {
 	int32_t *char_ids;       /* hash table of the tokens of a char vocabulary, -1 = free */
 	size_t char_mask;
 	uint8_t id[16];          /* XXH3-128 of all that decides an encoding */
+	char *chat_template;     /* text of the template that goes with it (template.h), owned, or NULL */
 };
 
 enum { VOCAB_MAX_TOKENS = 1 << 24, VOCAB_MAX_TOKEN = 1 << 16, VOCAB_MAX_SPECIAL = 1024 };

@@ -64,13 +64,10 @@ check_pairs(const struct rows *r, const struct contrast *c, struct err *e)
 	return 0;
 }
 
-/* The ends of the rows [from, to) within their micro-batch. */
 static const size_t *
 local_ends(struct contrast *c, const struct rows *r, size_t from, size_t to)
 {
-	size_t start = from ? r->ends[from - 1].tokens : 0;
-	for (size_t i = from; i < to; i++)
-		c->ends[i] = r->ends[i].tokens - start;
+	rows_ends(r, from, to, c->ends + from);
 	return c->ends + from;
 }
 
@@ -234,8 +231,9 @@ contrast_open(struct contrast *c, struct trainer *t, const struct contrast_opts 
 	    .dim = t->cfg->projection ? t->cfg->projection : t->cfg->width};
 	c->objective.gradient = gradient;
 	c->objective.stepped = o->queue ? stepped : NULL;
-	for (enum slot s = SLOT_TRANSFORM; s <= SLOT_HEAD_B; s++)
-		c->objective.frozen[s] = true;
+	trainer_freeze(t, SLOT_TRANSFORM, SLOT_HEAD_B, true);
+	trainer_freeze(t, SLOT_PROJECT1, SLOT_PROJECT2, false);
+	trainer_plan(t);
 	carve(c, &c->arena);
 	if (arena_commit(&c->arena, "embeddings", e) ||
 	    contrastive_open(&c->loss, c->dim, o->rows, o->queue, e)) {

@@ -20,6 +20,7 @@ rows_free(struct rows *r)
 	free(r->types);
 	free(r->spans);
 	free(r->ends);
+	free(r->values);
 	free(r->slice);
 	memset(r, 0, sizeof *r);
 }
@@ -53,7 +54,8 @@ check(const struct row *w, const struct config *c, struct err *e)
 	if (!w->positions && w->n > c->context)
 		return err_set(e, ERR_DATA, "%zu tokens, the model's context is %zu", w->n, c->context);
 	return check_range(w->ids, w->n, c->vocab, 0, "id", "vocabulary has", e) ||
-	    check_range(w->targets, w->n, c->vocab, TARGET_NONE, "target", "vocabulary has", e) ||
+	    check_range(w->targets, w->n, w->tags ? c->outputs : c->vocab, TARGET_NONE, w->tags ? "tag" : "target",
+	        w->tags ? "head has" : "vocabulary has", e) ||
 	    check_range(w->positions, w->n, c->context, 0, "position", "context is", e) ||
 	    check_range(w->types, w->n, c->types, 0, "type", "token types are", e) ? -1 : 0;
 }
@@ -76,9 +78,22 @@ rows_add(struct rows *r, const struct row *w, const struct config *c, struct err
 		s->n++;
 		r->longest = s->n > r->longest ? s->n : r->longest;
 	}
+	if (w->values) {
+		if (mem_grow(&r->values, &r->cap_values, (r->n + 1) * c->outputs, sizeof *r->values, "rows", e))
+			return -1;
+		memcpy(r->values + r->n * c->outputs, w->values, c->outputs * sizeof *r->values);
+	}
 	r->tokens += n;
-	r->ends[r->n++] = (struct row_end){r->tokens, r->nspans, w->source, w->key};
+	r->ends[r->n++] = (struct row_end){r->tokens, r->nspans, w->source, w->key, w->label};
 	return 0;
+}
+
+void
+rows_ends(const struct rows *r, size_t from, size_t to, size_t *ends)
+{
+	size_t start = from ? r->ends[from - 1].tokens : 0;
+	for (size_t i = from; i < to; i++)
+		ends[i - from] = r->ends[i].tokens - start;
 }
 
 size_t

@@ -15,6 +15,8 @@ carve(struct trainer *t, struct arena *a)
 	t->dlogp = arena_carve(a, tokens, sizeof(real));
 	t->out.logp = arena_carve(a, tokens, sizeof(real));
 	t->out.best = arena_carve(a, tokens, sizeof(int32_t));
+	t->how = arena_carve(a, t->table->n, sizeof *t->how);
+	t->skip = arena_carve(a, t->cfg->layers * SLOT_COUNT, sizeof *t->skip);
 }
 
 size_t
@@ -38,12 +40,120 @@ trainer_open(struct trainer *t, const struct config *cfg, const struct params *t
 		return -1;
 	carve(t, &t->arena);
 	if (trunk_open(&t->trunk, cfg, table, o->max_tokens, o->max_keys, true, e) ||
-	    lm_head_open(&t->head, cfg, table, o->max_tokens, e)) {
+	    (!o->no_language && lm_head_open(&t->head, cfg, table, o->max_tokens, e))) {
 		trainer_close(t);
 		return -1;
 	}
 	t->trunk.seed = o->seed;
+	t->trunk.skip = t->head.skip = t->skip;
+	for (size_t i = 0; i < table->n; i++)
+		t->how[i] = (struct training){cfg->lora_rank && table->items[i].slot < SLOT_LORA ? UINT64_MAX : 0, 1, false};
+	trainer_freeze(t, SLOT_PROJECT1, SLOT_VALUE_B, true);
+	trainer_plan(t);
 	return 0;
+}
+
+/* ---- what is trained ---- */
+
+void
+trainer_freeze(struct trainer *t, enum slot first, enum slot last, bool frozen)
+{
+	for (size_t i = 0; i < t->table->n; i++)
+		if (t->table->items[i].slot >= first && t->table->items[i].slot <= last)
+			t->how[i].since = frozen ? UINT64_MAX : 0;
+}
+
+/* One product makes the gradients of slots first to last: they are wanted if one is. */
+static void
+join(bool *skip, enum slot first, enum slot last)
+{
+	bool all = true;
+	for (enum slot s = first; s <= last; s++)
+		all = all && skip[s];
+	for (enum slot s = first; s <= last; s++)
+		skip[s] = all;
+}
+
+void
+trainer_plan(struct trainer *t)
+{
+	size_t layers = t->cfg->layers;
+	t->trunk.bottom = layers;
+	t->trunk.skip_embeddings = true;
+	memset(t->skip, true, layers * SLOT_COUNT * sizeof *t->skip); /* what is not there is not wanted */
+	for (size_t i = 0; i < t->table->n; i++) {
+		const struct param *p = &t->table->items[i];
+		t->how[i].frozen = t->step < t->how[i].since;
+		t->skip[p->layer * SLOT_COUNT + p->slot] = t->how[i].frozen;
+		if (t->how[i].frozen)
+			continue;
+		if (p->slot <= SLOT_EMBED_NORM_B)
+			t->trunk.skip_embeddings = false;
+		else if ((p->slot <= SLOT_DOWN_B || p->slot >= SLOT_LORA) && p->layer < t->trunk.bottom)
+			t->trunk.bottom = p->layer;
+	}
+	if (!t->trunk.skip_embeddings)
+		t->trunk.bottom = 0;
+	for (size_t l = 0; l < layers; l++) {
+		join(t->skip + l * SLOT_COUNT, SLOT_Q, SLOT_V);
+		join(t->skip + l * SLOT_COUNT, SLOT_Q_B, SLOT_V_B);
+		join(t->skip + l * SLOT_COUNT, SLOT_GATE, SLOT_UP);
+	}
+}
+
+size_t
+trainer_trainable(const struct trainer *t)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < t->table->n; i++)
+		n += t->how[i].since == UINT64_MAX ? 0 : t->table->items[i].size;
+	return n;
+}
+
+static bool
+anything_frozen(const struct trainer *t)
+{
+	for (size_t i = 0; i < t->table->n; i++)
+		if (t->how[i].frozen)
+			return true;
+	return false;
+}
+
+static bool
+something_thaws(const struct trainer *t)
+{
+	for (size_t i = 0; i < t->table->n; i++)
+		if (t->how[i].frozen && t->step >= t->how[i].since)
+			return true;
+	return false;
+}
+
+static void
+clear_gradient(struct trainer *t)
+{
+	if (!anything_frozen(t)) {
+		memset(t->g, 0, t->table->size * sizeof *t->g);
+		return;
+	}
+	for (size_t i = 0; i < t->table->n; i++) {
+		const struct param *p = &t->table->items[i];
+		if (!t->skip[p->layer * SLOT_COUNT + p->slot])
+			memset(t->g + p->offset, 0, p->size * sizeof *t->g);
+	}
+}
+
+static double
+gradient_norm(const struct trainer *t)
+{
+	double squares = 0;
+	if (!anything_frozen(t))
+		return grad_norm(t->g, t->table->size);
+	for (size_t i = 0; i < t->table->n; i++) {
+		const struct param *p = &t->table->items[i];
+		double norm = t->how[i].frozen ? 0 : grad_norm(t->g + p->offset, p->size);
+		squares += norm * norm;
+	}
+	return sqrt(squares);
 }
 
 void
@@ -110,14 +220,14 @@ int
 train_gradient(struct trainer *t, struct rows *r, struct step_stats *s, struct err *e)
 {
 	*s = (struct step_stats){.tokens = r->tokens};
-	memset(t->g, 0, t->table->size * sizeof *t->g);
+	clear_gradient(t);
 	int rc = t->objective ? t->objective->gradient(t->objective, t, r, s, e) : lm_gradient(t, r, s, e);
 	if (rc)
 		return -1;
 	if (!isfinite(s->loss))
 		return err_set(e, ERR_NONFINITE, "step %llu: the loss is %g",
 		    (unsigned long long)t->step + 1, s->loss);
-	s->grad_norm = grad_norm(t->g, t->table->size);
+	s->grad_norm = gradient_norm(t);
 	if (!isfinite(s->grad_norm)) {
 		const char *name = params_nonfinite(t->g, t->table);
 		return err_set(e, ERR_NONFINITE, "step %llu: the gradient of %s is not finite",
@@ -126,16 +236,11 @@ train_gradient(struct trainer *t, struct rows *r, struct step_stats *s, struct e
 	return 0;
 }
 
-/* The projection head belongs to another objective. */
-static bool
-lm_frozen(enum slot s)
-{
-	return s == SLOT_PROJECT1 || s == SLOT_PROJECT1_B || s == SLOT_PROJECT2;
-}
-
 int
 train_step(struct trainer *t, struct rows *r, struct step_stats *s, struct err *e)
 {
+	if (something_thaws(t))
+		trainer_plan(t);
 	if (train_gradient(t, r, s, e))
 		return -1;
 	s->lr = schedule_lr(&t->opts.schedule, t->step);
@@ -143,12 +248,12 @@ train_step(struct trainer *t, struct rows *r, struct step_stats *s, struct err *
 	for (size_t i = 0; i < t->table->n; i++) {
 		const struct param *p = &t->table->items[i];
 		struct adamw a = t->opts.adamw;
-		if (t->objective ? t->objective->frozen[p->slot] : lm_frozen(p->slot))
+		if (t->how[i].frozen)
 			continue;
 		if (!p->decay)
 			a.decay = 0;
 		adamw_update(t->w + p->offset, t->m + p->offset, t->v + p->offset, t->g + p->offset, p->size,
-		    &a, t->step + 1, s->lr, scale);
+		    &a, t->step + 1 - t->how[i].since, s->lr * t->how[i].rate, scale);
 	}
 	t->step++;
 	if (t->objective && t->objective->stepped)

@@ -21,6 +21,14 @@ struct train_opts {
 	uint64_t seed;
 	size_t max_tokens; /* of a micro-batch */
 	size_t max_keys;   /* longest span */
+	bool no_language;  /* the objective does without the language head: no room for logits */
+};
+
+/* How a tensor is trained. Gradients and moments of a frozen one are never touched, so they take no memory. */
+struct training {
+	uint64_t since;    /* the step from which on it is trained, UINT64_MAX: never */
+	double rate;       /* factor of the learning rate */
+	bool frozen;       /* at this step */
 };
 
 struct trainer;
@@ -32,7 +40,6 @@ struct objective {
 	int (*gradient)(struct objective *o, struct trainer *t, struct rows *r, struct step_stats *s, struct err *e);
 	/* After the weights have changed; NULL = nothing to do. */
 	void (*stepped)(struct objective *o, struct trainer *t);
-	bool frozen[SLOT_COUNT]; /* tensors that the objective does not reach: they stay as they are */
 };
 
 struct trainer {
@@ -46,15 +53,26 @@ struct trainer {
 	struct trunk trunk;
 	struct lm_head head;
 	struct objective *objective; /* NULL: the language model's */
+	struct training *how; /* [table->n]; after a change of `since` call trainer_plan */
+	bool *skip;           /* for trunk and head: [layers * SLOT_COUNT] */
 	uint64_t step;        /* steps done */
 };
 
-/* Plans and takes all memory; w, m, v start as zeros. cfg and table are borrowed. */
+/* Plans and takes all memory; w, m, v start as zeros. cfg and table are borrowed. With adapters only they
+ * are trained (and heads that an objective thaws), else all but the heads of other objectives. */
 int trainer_open(struct trainer *t, const struct config *cfg, const struct params *table,
     const struct train_opts *o, struct err *e);
 void trainer_close(struct trainer *t); /* a zeroed trainer is fine */
 /* Bytes that trainer_open would take but for the logits; SIZE_MAX when absurd. */
 size_t trainer_memory(const struct config *cfg, const struct params *table, const struct train_opts *o);
+
+/* Freezes or thaws the tensors of the slots first to last, for good. */
+void trainer_freeze(struct trainer *t, enum slot first, enum slot last, bool frozen);
+/* Plans the backward pass for what is trained at t->step: as little as that needs. train_step does it when a
+ * tensor thaws. */
+void trainer_plan(struct trainer *t);
+/* Numbers that are trained, now or later. */
+size_t trainer_trainable(const struct trainer *t);
 
 /* The forward pass of micro-batch number `micro` of the step, which addresses its dropout masks. */
 void trainer_forward(struct trainer *t, const struct batch *b, size_t micro);

@@ -93,7 +93,7 @@ is 'epochs: the second is that of --epoch 1' "$(lines two.ten | tail -n $((2 * n
 run 'a length' 0 '' '~ cut=[1-9]' taug -m vocab.ten -i tokens.ten -l 20 none -o short.ten
 is 'no view is longer' "$(lines short.ten | python3 -c 'import json, sys; print(max(len(json.loads(l)["ids"]) for l in sys.stdin))')" 20
 run 'replace counts its input' 0 '' '' taug -q -m vocab.ten -i tokens.ten replace:0.5 -o replaced.ten
-printf '{"text": "one two", "label": "x"}\n{"text": "three", "label": 7}\n' | timport -q --label label | ttok -q --records -m vocab.ten -o labelled.ten
+printf '{"text": "one two", "label": "x"}\n{"text": "three", "label": 7}\n' | timport -q --as labelled | ttok -q --records -m vocab.ten -o labelled.ten
 is 'labels go along' "$(taug -q -m vocab.ten none <labelled.ten | tdump --csv --field label | tr '\n' ' ')" 'label x x 7 7 '
 fails 'an augmenter that is not there' 2 taug -m vocab.ten -i tokens.ten shake:0.1 -o x.ten
 ok 'names those that are' grep -q 'cutoff:SHARE' "$T.err"

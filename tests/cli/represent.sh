@@ -66,7 +66,7 @@ fails 'a queue for masks' 2 tpretrain -m bert.ten --queue 5 -o x.ten masked.ten
 
 # ---- tembed
 head -n 40 stories.txt | awk 'NF { n++; gsub(/["\\]/, ""); printf "{\"text\": \"%s\", \"label\": \"%s\"}\n", $0, n % 3 ? "a" : "b" }' >lines.jsonl
-timport -q --label label lines.jsonl | ttok -q --records -m vocab.ten -o labelled.ten
+timport -q --as labelled lines.jsonl | ttok -q --records -m vocab.ten -o labelled.ten
 run 'tembed accounts' 0 '' '~^tembed: records_in=[0-9]+ embedded=[0-9]+ dropped_empty=0 tokens=[0-9]+ truncated=[0-9]+$' \
 	tembed -m b1.ten --truncate labelled.ten -o e.ten
 run 'embeddings are sound' 0 '' '' tcheck -q e.ten
@@ -131,7 +131,7 @@ for i in range(200):
     words = random.choices(["tree", "house", "river", "stone"], k=3) + [random.choice(["lovely", "fine"] if good else ["awful", "poor"])]
     random.shuffle(words)
     print("{\"text\": \"%s\", \"label\": %s}" % (" ".join(words), "true" if good else "false"))' >toy.jsonl
-timport -q --label label toy.jsonl | ttok -q --records -m vocab.ten -o toy.ten
+timport -q --as labelled toy.jsonl | ttok -q --records -m vocab.ten -o toy.ten
 tcat -q -r 0:150 toy.ten -o toy.train.ten
 tcat -q -r 150:200 toy.ten -o toy.test.ten
 run 'bag of words' 0 '~^accuracy: 1$' '' teval --probe --train toy.train.ten toy.test.ten

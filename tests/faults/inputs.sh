@@ -42,7 +42,21 @@ teval -q --geometry @ -o out.txt | embeddings.ten
 teval -q --search 1 @ -o out.ten | embeddings.ten
 teval -q --search 1 --train @ embeddings.ten -o out.ten | embeddings.ten
 teval -q --probe --train @ embeddings.ten -o out.txt | embeddings.ten
-teval -q --knn 1 --train embeddings.ten @ -o out.txt | embeddings.ten'
+teval -q --knn 1 --train embeddings.ten @ -o out.txt | embeddings.ten
+tchat -q -m @ chats.ten -o out.ten | chatty.ten
+tchat -q -m chatty.ten @ -o out.ten | chats.ten
+tpack -q -l 64 @ -o out.ten | chatrows.ten
+tgraft -q --head value @ -o out.ten | init.ten
+tgraft -q --average init.ten @ -o out.ten | init.ten
+tgraft -q --vocab @ init.ten -o out.ten | vocab.ten
+tfinetune -q -m @ --steps 1 -o out.ten labelled.ten | bert.ten
+tfinetune -q -m bert.ten --steps 1 -o out.ten @ | labelled.ten
+tfinetune -q -m bert.ten --steps 1 --eval @ -o out.ten labelled.ten | labelled.ten
+tfinetune -q -m chatty.ten --steps 1 -o out.ten @ | chatrows.ten
+teval -q --task -m @ labelled.ten -o out.txt | classifier.ten
+teval -q --task -m classifier.ten @ -o out.txt | labelled.ten
+teval -q --predicted @ -o out.txt | predictions.ten
+tgen -q --chat -m @ -n 2 --prompt x -o out.txt | chatty.ten'
 
 # @ is where /dev/full stands; a row without @ writes to standard output
 writers='
@@ -72,8 +86,8 @@ tgen -q -m init.ten -n 2 --prompt x -o @
 tgen -q -m init.ten -n 2 --prompt x --records -o @
 tmask -q -m vocab.ten tokens.ten
 tmask -q -m vocab.ten tokens.ten -o @
-timport -q --label label stories.jsonl
-timport -q --label label stories.jsonl -o @
+timport -q --as labelled stories.jsonl
+timport -q --as labelled stories.jsonl -o @
 ttok -q --records -m vocab.ten text.ten -o @
 taug -q -m vocab.ten -i tokens.ten none
 taug -q -m vocab.ten -i tokens.ten none -o @
@@ -81,11 +95,20 @@ tembed -q -m init.ten --truncate tokens.ten
 tembed -q -m init.ten --truncate tokens.ten -o @
 tembed -q -m init.ten --truncate --jsonl tokens.ten -o @
 teval -q --geometry embeddings.ten -o @
-teval -q --search 1 embeddings.ten -o @'
+teval -q --search 1 embeddings.ten -o @
+tchat -q -m chatty.ten chats.ten
+tchat -q -m chatty.ten chats.ten -o @
+tgraft -q --head value init.ten
+tgraft -q --head value init.ten -o @
+teval -q --task -m classifier.ten labelled.ten -o @
+teval -q --task -m classifier.ten --predictions @ labelled.ten -o /dev/null
+teval -q --task -m classifier.ten --calibration @ labelled.ten -o /dev/null
+teval -q --predicted predictions.ten
+tgen -q --chat -m chatty.ten -n 2 --prompt x'
 
 # tools that no row of a table fits: they write only files by name, one is below
 no_reader='tvocab timport'
-no_writer='tsplit tpretrain'
+no_writer='tsplit tpretrain tfinetune'
 
 mkdir work && cd work || exit 1
 for i in 1 2 3 4; do
@@ -96,14 +119,19 @@ for i in 1 2 3 4; do
 done >stories.jsonl
 tvocab -q -n 280 --special '<|endoftext|>' --special '<|mask|>' stories.txt -o vocab.ten &&
     ttok -q -m vocab.ten stories.txt -o tokens.ten &&
-    timport -q --label label stories.jsonl | ttok -q --records -m vocab.ten -o labelled.ten &&
-    timport -q --label label stories.jsonl -o text.ten &&
+    timport -q --as labelled stories.jsonl | ttok -q --records -m vocab.ten -o labelled.ten &&
+    timport -q --as labelled stories.jsonl -o text.ten &&
     tpack -q -l 16 tokens.ten -o rows.ten &&
     tinit -q --layers 1 --heads 1 --width 8 --context 16 --vocab vocab.ten -o init.ten &&
     tinit -q --arch bert --layers 1 --heads 1 --width 8 --context 64 --vocab vocab.ten -o bert.ten &&
     tmask -q -m vocab.ten rows.ten -o masked.ten &&
     taug -q -m vocab.ten -i tokens.ten none -o views.ten &&
-    tembed -q --truncate -m bert.ten labelled.ten -o embeddings.ten ||
+    tembed -q --truncate -m bert.ten labelled.ten -o embeddings.ten &&
+    tinit -q --layers 1 --heads 1 --width 8 --context 64 --vocab vocab.ten | tgraft -q --template chatml -o chatty.ten &&
+    printf '{"prompt": "a", "completion": "b"}\n' | timport -q --as completion -o chats.ten &&
+    tchat -q -m chatty.ten --overlong truncate-left chats.ten -o chatrows.ten &&
+    tgraft -q --head classify --labels 0,1 bert.ten -o classifier.ten &&
+    teval -q --task -m classifier.ten --predictions predictions.ten labelled.ten -o /dev/null ||
     { result 1 "preparations"; finish; }
 mkdir folder
 : >empty

@@ -9,7 +9,7 @@ data=${SST2:-$ROOT/../shared/data/sst2}
 cut -f 1 "$data/train.tsv" >sentences.txt
 tvocab -q --split line -n 4096 --special '<|endoftext|>' --special '<|mask|>' sentences.txt -o vocab.ten
 ttok -q --split line -m vocab.ten sentences.txt -o sentences.ten
-for p in train dev test; do timport -q --format tsv --columns text,label --label label "$data/$p.tsv" | ttok -q --records -m vocab.ten -o $p.ten; done
+for p in train dev test; do timport -q --format tsv --columns text,label --as labelled "$data/$p.tsv" | ttok -q --records -m vocab.ten -o $p.ten; done
 taug -q -m vocab.ten -i sentences.ten --epochs 40 -l 64 delete:0.2..0.5 crop:0.3..0.8 -o views.ten
 tinit -q --arch bert --norm pre --layers 1 --heads 8 --width 512 --hidden 1024 --context 128 --vocab vocab.ten -o init.ten
 start=$SECONDS

@@ -97,7 +97,7 @@ check_gradient(const struct config *c, struct contrast_opts o, double dropout)
 			double d = (up - loss_of(&s)) / (2 * h);
 			s.t.w[j] = w;
 			worst = fmax(worst, fabs(d - g[j]) / fmax(1, fabs(d)));
-			if (s.c.objective.frozen[p->slot] && p->slot != SLOT_HEAD)
+			if (s.t.how[i].frozen && p->slot != SLOT_HEAD)
 				assert_true(g[j] == 0);
 		}
 	}

@@ -86,19 +86,34 @@ static int
 queue_head(struct ten_head *h, const struct contrast *c, const struct params *p, struct err *e)
 {
 	uint64_t dims[2] = {c->opts.queue, c->dim};
-	return model_add_tensors(h, p, "average.", e) ||
+	return model_add_tensors(h, p, "average.", NULL, e) ||
 	    ten_head_add(h, "train.queue", TEN_FLOAT, 32, 2, dims, e) ||
 	    ten_head_add(h, "train.queue_keys", TEN_UINT, 64, 1, dims, e) ||
 	    set_number(h, "train.queue_at", (double)c->queue_at, e) ? -1 : 0;
 }
 
+/* Which tensors have moments: those that are trained now or later. */
+static bool *
+with_moments(const struct trainer *t)
+{
+	struct err e;
+	bool *w = mem_zalloc(t->table->n, sizeof *w, "tensors", &e);
+	if (!w)
+		cli_fail(&e);
+	for (size_t i = 0; i < t->table->n; i++)
+		w[i] = t->how[i].since != UINT64_MAX;
+	return w;
+}
+
 /* Counts stay below 2^53, so that a double holds them. */
 static int
 state_head(struct ten_head *h, const struct checkpoint *c, const struct trainer *t,
-    const struct train_state *s, struct err *e)
+    const struct train_state *s, const bool *moments, struct err *e)
 {
 	uint64_t dims[2] = {TEN_RAGGED, RUN_COLUMNS};
-	return model_head(h, t->cfg, t->table, c->model->tokenizer_id, true, e) ||
+	return model_head(h, t->cfg, t->table, c->model->tokenizer_id, e) || model_keep(h, c->own, e) ||
+	    model_add_tensors(h, t->table, "adam.m.", moments, e) ||
+	    model_add_tensors(h, t->table, "adam.v.", moments, e) ||
 	    ten_head_add(h, "train.log", TEN_FLOAT, 64, 2, dims, e) ||
 	    (s->contrast && queue_head(h, s->contrast, t->table, e)) ||
 	    set_number(h, "train.step", (double)t->step, e) ||
@@ -106,7 +121,7 @@ state_head(struct ten_head *h, const struct checkpoint *c, const struct trainer 
 	    set_number(h, "train.record", (double)s->place.record, e) ||
 	    set_number(h, "train.piece", (double)s->place.piece, e) ||
 	    set_number(h, "train.tokens", (double)s->tokens, e) ||
-	    set_number(h, "train.best_loss", s->best_loss, e) ||
+	    set_number(h, "train.best_score", s->best_score, e) ||
 	    set_number(h, "train.best_step", (double)s->best_step, e) ||
 	    ten_head_merge_prov(h, c->own, e) ? -1 : 0;
 }
@@ -139,16 +154,19 @@ checkpoint_save(struct checkpoint *c, const struct trainer *t, const struct trai
 {
 	struct err e;
 	struct ten_head h = {0};
-	if (state_head(&h, c, t, s, &e))
+	bool *moments = with_moments(t);
+	if (state_head(&h, c, t, s, moments, &e))
 		cli_fail(&e);
 	struct ten_value *v = mem_zalloc(h.nfields, sizeof *v, "fields", &e);
 	if (!v)
 		cli_fail(&e);
-	size_t n = model_values(v, t->table, t->w, t->m, t->v, c->model->tokenizer, c->model->tokenizer_size);
+	size_t n = model_values(v, t->table, t->w, c->model->tokenizer, c->model->tokenizer_size);
+	n += model_put_tensors(v + n, t->table, moments, t->m);
+	n += model_put_tensors(v + n, t->table, moments, t->v);
 	v[n++] = (struct ten_value){s->log.rows, s->log.n * RUN_COLUMNS, {s->log.n, RUN_COLUMNS}};
 	if (s->contrast) {
 		const struct contrast *q = s->contrast;
-		n += model_put_tensors(v + n, t->table, q->average);
+		n += model_put_tensors(v + n, t->table, NULL, q->average);
 		v[n++] = (struct ten_value){q->queue, q->opts.queue * q->dim, {q->opts.queue, q->dim}};
 		v[n++] = (struct ten_value){q->queue_keys, q->opts.queue, {q->opts.queue}};
 	}
@@ -156,6 +174,7 @@ checkpoint_save(struct checkpoint *c, const struct trainer *t, const struct trai
 	state_path(c, t->step, path, sizeof path);
 	write_model(path, &h, v);
 	free(v);
+	free(moments);
 	ten_head_free(&h);
 	prune(c);
 }
@@ -166,10 +185,10 @@ checkpoint_save_best(struct checkpoint *c, const struct trainer *t)
 	struct err e;
 	struct ten_head h = {0};
 	struct ten_value *v = mem_zalloc(t->table->n + 1, sizeof *v, "fields", &e);
-	if (!v || model_head(&h, t->cfg, t->table, c->model->tokenizer_id, false, &e) ||
-	    ten_head_merge_prov(&h, c->own, &e))
+	if (!v || model_head(&h, t->cfg, t->table, c->model->tokenizer_id, &e) ||
+	    model_keep(&h, c->own, &e) || ten_head_merge_prov(&h, c->own, &e))
 		cli_fail(&e);
-	model_values(v, t->table, t->w, NULL, NULL, c->model->tokenizer, c->model->tokenizer_size);
+	model_values(v, t->table, t->w, c->model->tokenizer, c->model->tokenizer_size);
 	char path[4200];
 	snprintf(path, sizeof path, "%s/best.ten", c->folder);
 	write_model(path, &h, v);
@@ -187,7 +206,7 @@ get_number(const struct model_file *m, const char *key, double *value, struct er
 	if (!kv)
 		return err_set(e, ERR_DATA, "%s: has no `%s'", m->path, key);
 	*value = strtod(kv->value, &end);
-	if (end == kv->value || *end || isnan(*value) || *value < 0)
+	if (end == kv->value || *end || isnan(*value))
 		return err_set(e, ERR_DATA, "%s: `%s' is not a number", m->path, key);
 	return 0;
 }
@@ -198,7 +217,7 @@ get_count(const struct model_file *m, const char *key, uint64_t *value, struct e
 	double d = 0;
 	if (get_number(m, key, &d, e))
 		return -1;
-	if (!(d < 0x1p53))
+	if (!(d >= 0 && d < 0x1p53))
 		return err_set(e, ERR_DATA, "%s: `%s' is not a count", m->path, key);
 	*value = (uint64_t)d;
 	return 0;
@@ -226,7 +245,7 @@ read_queue(const struct model_file *m, struct contrast *c, struct err *e)
 		return err_set(e, ERR_DATA, "%s: the queue is missing or has another shape", m->path);
 	memcpy(c->queue, queue->data, queue->count * sizeof *c->queue);
 	memcpy(c->queue_keys, keys->data, keys->count * sizeof *c->queue_keys);
-	if (get_count(m, "train.queue_at", &c->queue_at, e) || model_read(m, "average.", c->average, e))
+	if (get_count(m, "train.queue_at", &c->queue_at, e) || model_read(m, "average.", c->table, NULL, c->average, e))
 		return -1;
 	return c->queue_at < c->opts.queue ? 0 : err_set(e, ERR_DATA, "%s: train.queue_at is too large", m->path);
 }
@@ -241,14 +260,30 @@ read_state(const struct checkpoint *c, const struct model_file *m, struct traine
 		cli_die(ERR_DATA, "%s: the checkpoint is of a training with other options or inputs; repeat that"
 		    " command, or remove %s to start afresh", m->path, c->folder);
 	}
-	return get_count(m, "train.step", &t->step, e) || get_count(m, "train.epoch", &s->place.epoch, e) ||
+	bool *moments = with_moments(t);
+	int rc = get_count(m, "train.step", &t->step, e) || get_count(m, "train.epoch", &s->place.epoch, e) ||
 	    get_count(m, "train.record", &s->place.record, e) ||
 	    get_count(m, "train.piece", &s->place.piece, e) ||
 	    get_count(m, "train.tokens", &s->tokens, e) ||
-	    get_number(m, "train.best_loss", &s->best_loss, e) ||
-	    get_count(m, "train.best_step", &s->best_step, e) || model_read(m, "", t->w, e) ||
-	    model_read(m, "adam.m.", t->m, e) || model_read(m, "adam.v.", t->v, e) ||
+	    get_number(m, "train.best_score", &s->best_score, e) ||
+	    get_count(m, "train.best_step", &s->best_step, e) || model_read(m, "", t->table, NULL, t->w, e) ||
+	    model_read(m, "adam.m.", t->table, moments, t->m, e) ||
+	    model_read(m, "adam.v.", t->table, moments, t->v, e) ||
 	    (s->contrast && read_queue(m, s->contrast, e)) || read_log(m, &s->log, e) ? -1 : 0;
+	free(moments);
+	return rc;
+}
+
+void
+checkpoint_load_best(const struct checkpoint *c, struct trainer *t)
+{
+	struct err e;
+	struct model_file m;
+	char path[4200];
+	snprintf(path, sizeof path, "%s/best.ten", c->folder);
+	if (model_open(&m, path, &e) || model_read(&m, "", t->table, NULL, t->w, &e))
+		cli_fail(&e);
+	model_close(&m);
 }
 
 bool

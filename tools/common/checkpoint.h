@@ -5,7 +5,7 @@
  * `train.queue_keys`, and key-values `train.*`: step, place in the data, best evaluation. Everything
  * that decides the rest of the training is in it or in the command, whose provenance the
  * file carries: a checkpoint of another command is refused. FOLDER/best.ten is the model with the
- * lowest evaluation loss. The newest two states are kept. */
+ * best evaluation. The newest two states are kept. */
 #ifndef TENON_TOOLS_CHECKPOINT_H
 #define TENON_TOOLS_CHECKPOINT_H
 
@@ -21,7 +21,7 @@
 struct train_state {
 	struct row_place place;
 	uint64_t tokens;     /* trained so far */
-	double best_loss;    /* infinity before the first evaluation */
+	double best_score;   /* the loss, or what else is asked for; infinite before the first evaluation */
 	uint64_t best_step;
 	struct run_log log;
 	struct contrast *contrast; /* with a queue: its content and the averaged weights are state; else NULL */
@@ -41,6 +41,8 @@ void checkpoint_open(struct checkpoint *c, const char *output, const struct ten_
 /* Saves t and s as of t->step and prunes older states. */
 void checkpoint_save(struct checkpoint *c, const struct trainer *t, const struct train_state *s);
 void checkpoint_save_best(struct checkpoint *c, const struct trainer *t);
+/* The weights of FOLDER/best.ten into t. */
+void checkpoint_load_best(const struct checkpoint *c, struct trainer *t);
 /* Loads the newest state that verifies (warning when it is not the newest) into t and s: true;
  * false when the folder has none. */
 bool checkpoint_resume(struct checkpoint *c, struct trainer *t, struct train_state *s);

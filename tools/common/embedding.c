@@ -11,22 +11,16 @@ static int32_t
 label_number(struct label_set *s, const struct ten_reader *r, const char *text, size_t n, bool known)
 {
 	struct err e;
-	for (size_t i = 0; i < s->n; i++)
-		if (strlen(s->names[i]) == n && memcmp(s->names[i], text, n) == 0)
-			return (int32_t)i;
-	if (n == 0 || memchr(text, 0, n))
-		cli_die(ERR_DATA, "%s: record %" PRIu64 ": the label is empty or not text", ten_reader_name(r),
-		    ten_reader_record(r) - 1);
-	if (known)
-		cli_die(ERR_DATA, "%s: record %" PRIu64 ": label `%.*s' does not occur in the training data",
-		    ten_reader_name(r), ten_reader_record(r) - 1, n < 60 ? (int)n : 60, text);
-	if (s->n == 10000)
-		cli_die(ERR_DATA, "%s: more than 10000 different labels", ten_reader_name(r));
-	if (mem_grow(&s->names, &s->cap, s->n + 1, sizeof *s->names, "labels", &e))
+	int32_t i = label_set_find(s, text, n);
+	if (i < 0 && known && n)
+		err_set(&e, ERR_DATA, "label `%.*s' does not occur in the training data", n < 60 ? (int)n : 60, text);
+	else if (i < 0)
+		i = label_set_add(s, text, n, &e);
+	if (i < 0) {
+		err_prefix(&e, "%s: record %" PRIu64, ten_reader_name(r), ten_reader_record(r) - 1);
 		cli_fail(&e);
-	if (!(s->names[s->n] = strndup(text, n)))
-		cli_die(ERR_RUNTIME, "out of memory");
-	return (int32_t)s->n++;
+	}
+	return i;
 }
 
 static void
@@ -144,15 +138,6 @@ embeddings_free(struct embeddings *m)
 	free(m->labels);
 	ten_head_free(&m->head);
 	memset(m, 0, sizeof *m);
-}
-
-void
-label_set_free(struct label_set *s)
-{
-	for (size_t i = 0; i < s->n; i++)
-		free(s->names[i]);
-	free(s->names);
-	memset(s, 0, sizeof *s);
 }
 
 struct features

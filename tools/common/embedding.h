@@ -5,13 +5,8 @@
 #include <stdbool.h>
 
 #include "common/cli.h"
+#include "common/labels.h"
 #include "eval/logistic.h"
-
-/* Names of classes in the order in which they were first seen. */
-struct label_set {
-	char **names;
-	size_t n, cap;
-};
 
 struct embeddings {
 	const char *name;     /* for messages, borrowed */
@@ -32,7 +27,6 @@ struct embeddings {
  * error. Exits through cli_fail. */
 void embeddings_load(struct embeddings *m, const char *path, bool bag, struct label_set *set, bool known);
 void embeddings_free(struct embeddings *m);
-void label_set_free(struct label_set *s);
 
 struct features embeddings_features(const struct embeddings *m);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/half.h"
 #include "common/cli.h"
 #include "train/trainer.h"
 
@@ -30,7 +31,8 @@ read_config(struct model_file *m, struct err *e)
 static bool
 has_shape(const struct ten_field *f, const struct param *p)
 {
-	return f->cls == TEN_FLOAT && f->bits == 32 && f->rank == p->rank && f->dims[0] == p->dims[0] &&
+	bool number = (f->cls == TEN_FLOAT && (f->bits == 32 || f->bits == 16)) || f->cls == TEN_BFLOAT;
+	return number && f->rank == p->rank && f->dims[0] == p->dims[0] &&
 	    (p->rank == 1 || f->dims[1] == p->dims[1]);
 }
 
@@ -43,7 +45,7 @@ check_tensors(const struct model_file *m, struct err *e)
 		if (at < 0)
 			return err_set(e, ERR_DATA, "tensor %s is missing", p->name);
 		if (!has_shape(&m->head.fields[at], p))
-			return err_set(e, ERR_DATA, "tensor %s is not float32 of the configuration's shape (%zu, %zu)",
+			return err_set(e, ERR_DATA, "tensor %s is not of floats of the configuration's shape (%zu, %zu)",
 			    p->name, p->dims[0], p->dims[1]);
 	}
 	for (size_t i = 0; i < m->head.nfields; i++) {
@@ -164,21 +166,51 @@ model_field(const struct model_file *m, const char *name)
 	return at < 0 ? NULL : &m->values[at];
 }
 
-int
-model_read(const struct model_file *m, const char *prefix, real *w, struct err *e)
+static void
+to_real(real *w, const struct ten_field *f, const void *data, size_t n)
 {
-	for (size_t i = 0; i < m->table.n; i++) {
-		const struct param *p = &m->table.items[i];
+	const uint16_t *h = data;
+	if (f->bits == 32) {
+		memcpy(w, data, n * sizeof *w);
+		return;
+	}
+#pragma omp parallel for schedule(static) if (n > 1 << 16)
+	for (size_t i = 0; i < n; i++)
+		w[i] = f->cls == TEN_BFLOAT ? (real)bfloat_value(h[i]) : (real)half_value(h[i]);
+}
+
+int
+model_read(const struct model_file *m, const char *prefix, const struct params *p, const bool *wanted, real *w,
+    struct err *e)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		const struct param *it = &p->items[i];
 		char name[80];
-		snprintf(name, sizeof name, "%s%s", prefix, p->name);
-		const struct ten_value *v = model_field(m, name);
-		if (!v || v->count != p->size)
+		if (wanted && !wanted[i])
+			continue;
+		snprintf(name, sizeof name, "%s%s", prefix, it->name);
+		int at = ten_head_find(&m->head, name);
+		if (at < 0 || !has_shape(&m->head.fields[at], it))
 			return err_set(e, ERR_DATA, "%s: tensor %s is missing or has another shape", m->path, name);
-		memcpy(w + p->offset, v->data, p->size * sizeof *w);
-		if (!isfinite(grad_norm(w + p->offset, p->size)))
+		to_real(w + it->offset, &m->head.fields[at], m->values[at].data, it->size);
+		if (!isfinite(grad_norm(w + it->offset, it->size)))
 			return err_set(e, ERR_NONFINITE, "%s: tensor %s has a number that is not finite", m->path, name);
 	}
 	return 0;
+}
+
+/* What a model without adapters has lies at the same places: adapters come last. */
+static int
+merge(struct model_file *m, struct err *e)
+{
+	if (!m->cfg.lora_rank)
+		return 0;
+	params_merge_lora(m->w, &m->table, &m->cfg);
+	params_free(&m->table);
+	m->cfg.lora_rank = 0;
+	m->cfg.lora_alpha = 0;
+	m->cfg.lora_targets = 0;
+	return params_build(&m->table, &m->cfg, e);
 }
 
 int
@@ -187,7 +219,7 @@ model_load(struct model_file *m, const char *path, struct err *e)
 	if (model_open(m, path, e))
 		return -1;
 	m->w = mem_zalloc(m->table.size, sizeof *m->w, "weights", e);
-	if (!m->w || model_read(m, "", m->w, e)) {
+	if (!m->w || model_read(m, "", &m->table, NULL, m->w, e) || merge(m, e)) {
 		model_close(m);
 		return -1;
 	}
@@ -208,14 +240,14 @@ model_check_tokenizer(const struct model_file *m, const struct ten_head *head, c
 /* ---- writing ---- */
 
 int
-model_add_tensors(struct ten_head *h, const struct params *p, const char *prefix, struct err *e)
+model_add_tensors(struct ten_head *h, const struct params *p, const char *prefix, const bool *wanted, struct err *e)
 {
 	for (size_t i = 0; i < p->n; i++) {
 		const struct param *it = &p->items[i];
 		char name[80];
 		snprintf(name, sizeof name, "%s%s", prefix, it->name);
 		uint64_t dims[2] = {it->dims[0], it->dims[1]};
-		if (ten_head_add(h, name, TEN_FLOAT, 32, it->rank, dims, e))
+		if ((!wanted || wanted[i]) && ten_head_add(h, name, TEN_FLOAT, 32, it->rank, dims, e))
 			return -1;
 	}
 	return 0;
@@ -223,46 +255,54 @@ model_add_tensors(struct ten_head *h, const struct params *p, const char *prefix
 
 int
 model_head(struct ten_head *h, const struct config *c, const struct params *p,
-    const char *tokenizer_id, bool moments, struct err *e)
+    const char *tokenizer_id, struct err *e)
 {
 	snprintf(h->kind, sizeof h->kind, "model");
 	const char *name;
 	for (size_t i = 0; (name = config_name(i)); i++) {
-		char key[80], text[64];
+		char key[80], text[80];
 		snprintf(key, sizeof key, "config.%s", name);
-		config_get(c, i, text, sizeof text);
-		if (config_optional(i) && strcmp(text, "0") == 0)
+		if (config_absent(c, i))
 			continue;
+		config_get(c, i, text, sizeof text);
 		if (ten_head_set_text(h, key, text, e))
 			return -1;
 	}
 	if (*tokenizer_id && ten_head_set_text(h, "tokenizer", tokenizer_id, e))
 		return -1;
 	uint64_t ragged = TEN_RAGGED;
-	if (model_add_tensors(h, p, "", e) || ten_head_add(h, "tokenizer", TEN_UINT, 8, 1, &ragged, e))
-		return -1;
-	return moments && (model_add_tensors(h, p, "adam.m.", e) || model_add_tensors(h, p, "adam.v.", e)) ? -1 : 0;
+	return model_add_tensors(h, p, "", NULL, e) || ten_head_add(h, "tokenizer", TEN_UINT, 8, 1, &ragged, e) ? -1 : 0;
+}
+
+int
+model_keep(struct ten_head *h, const struct ten_head *from, struct err *e)
+{
+	static const char *const keys[] = {"classes", "template", "frozen"};
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+		const struct ten_kv *kv = ten_head_kv(from, keys[i]);
+		if (kv && ten_head_set_kv(h, keys[i], kv->value, kv->size, e))
+			return -1;
+	}
+	return 0;
 }
 
 size_t
-model_put_tensors(struct ten_value *values, const struct params *p, const real *w)
+model_put_tensors(struct ten_value *values, const struct params *p, const bool *wanted, const real *w)
 {
+	size_t n = 0;
 	for (size_t i = 0; i < p->n; i++) {
 		const struct param *it = &p->items[i];
-		values[i] = (struct ten_value){w + it->offset, it->size, {it->dims[0], it->dims[1]}};
+		if (!wanted || wanted[i])
+			values[n++] = (struct ten_value){w + it->offset, it->size, {it->dims[0], it->dims[1]}};
 	}
-	return p->n;
+	return n;
 }
 
 size_t
-model_values(struct ten_value *values, const struct params *p, const real *w, const real *m,
-    const real *v, const void *tokenizer, size_t tokenizer_size)
+model_values(struct ten_value *values, const struct params *p, const real *w, const void *tokenizer,
+    size_t tokenizer_size)
 {
-	size_t n = model_put_tensors(values, p, w);
+	size_t n = model_put_tensors(values, p, NULL, w);
 	values[n++] = ten_vector(tokenizer, tokenizer_size);
-	if (m) {
-		n += model_put_tensors(values + n, p, m);
-		n += model_put_tensors(values + n, p, v);
-	}
 	return n;
 }

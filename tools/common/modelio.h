@@ -30,12 +30,15 @@ struct model_file {
 /* Opens a model, NULL or "-": standard input; reads and checks the configuration and that the
  * tensors are there with the right shapes (missing and unexpected ones are named). */
 int model_open(struct model_file *m, const char *path, struct err *e);
-/* Copies the tensors, or those fields that have `prefix` before a tensor's name ("adam.m."), to
- * w (table.size elements; gaps are not written). Numbers that are not finite: ERR_NONFINITE. */
-int model_read(const struct model_file *m, const char *prefix, real *w, struct err *e);
+/* Copies the tensors of p, or those fields that have `prefix` before a tensor's name ("adam.m."), to w (p->size
+ * elements; gaps are not written). `wanted` (p->n): which, NULL: all. One that is missing or has another
+ * shape: ERR_DATA; numbers that are not finite: ERR_NONFINITE. */
+int model_read(const struct model_file *m, const char *prefix, const struct params *p, const bool *wanted, real *w,
+    struct err *e);
 /* Field `name` of the record; NULL when there is none. */
 const struct ten_value *model_field(const struct model_file *m, const char *name);
-/* model_open, then all tensors into m->w. */
+/* model_open, then all tensors into m->w, adapters merged: m->cfg and m->table are those of a model that has
+ * none. For everything but training. */
 int model_load(struct model_file *m, const char *path, struct err *e);
 /* Lets go of the file, so that its pages do not count as memory: keeps the configuration, the
  * head and the tokenizer; fields can no longer be read. */
@@ -47,16 +50,18 @@ void model_close(struct model_file *m); /* a zeroed struct is fine */
 int model_check_tokenizer(const struct model_file *m, const struct ten_head *head, const char *name,
     struct err *e);
 
-/* Kind, fields and key-values of a model; moments adds `adam.m.` and `adam.v.` fields. Fields may
- * be appended. */
+/* Kind, fields and key-values of a model. Fields may be appended. */
 int model_head(struct ten_head *h, const struct config *c, const struct params *p,
-    const char *tokenizer_id, bool moments, struct err *e);
-/* The values of those fields in order; returns how many were set. m and v NULL: no moments. */
-size_t model_values(struct ten_value *values, const struct params *p, const real *w, const real *m,
-    const real *v, const void *tokenizer, size_t tokenizer_size);
+    const char *tokenizer_id, struct err *e);
+/* Copies what belongs to a model besides: the key-values `classes`, `template` and `frozen`. */
+int model_keep(struct ten_head *h, const struct ten_head *from, struct err *e);
+/* The values of those fields in order; returns how many were set. */
+size_t model_values(struct ten_value *values, const struct params *p, const real *w, const void *tokenizer,
+    size_t tokenizer_size);
 
-/* A field for each tensor, named `prefix` and its name; and their values, of which it returns how many. */
-int model_add_tensors(struct ten_head *h, const struct params *p, const char *prefix, struct err *e);
-size_t model_put_tensors(struct ten_value *values, const struct params *p, const real *w);
+/* A field for each tensor (that is wanted; NULL: all), named `prefix` and its name; and their values, of which it
+ * returns how many. */
+int model_add_tensors(struct ten_head *h, const struct params *p, const char *prefix, const bool *wanted, struct err *e);
+size_t model_put_tensors(struct ten_value *values, const struct params *p, const bool *wanted, const real *w);
 
 #endif

@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/rng.h"
 #include "base/tempfile.h"
+#include "common/spool.h"
 #include "common/state.h"
 #include "model/lm_head.h"
 
@@ -20,31 +22,12 @@ static const struct {
 /* ---- the spool of a pipe ---- */
 
 static int
-spool_write(void *ctx, struct iovec *iov, int n, struct err *e)
-{
-	int fd = *(int *)ctx;
-	while (n > 0) {
-		ssize_t w = writev(fd, iov, n);
-		if (w < 0)
-			return err_errno(e, "temporary file");
-		for (; n > 0 && (size_t)w >= iov->iov_len; iov++, n--)
-			w -= (ssize_t)iov->iov_len;
-		if (n > 0) {
-			iov->iov_base = (char *)iov->iov_base + w;
-			iov->iov_len -= (size_t)w;
-		}
-	}
-	return 0;
-}
-
-static int
 open_spool(struct row_source *s, struct err *e)
 {
 	s->spool_fd = tempfile_open(e);
 	if (s->spool_fd < 0)
 		return -1;
-	struct ten_sink sink = {spool_write, &s->spool_fd};
-	return ten_writer_open(&s->spool, sink, ten_reader_head(s->pipe), NULL, e);
+	return ten_writer_open(&s->spool, spool_sink(&s->spool_fd), ten_reader_head(s->pipe), NULL, e);
 }
 
 /* The pipe is at its end: from now on the spool serves. */
@@ -140,6 +123,13 @@ fail:
 	return -1;
 }
 
+int
+row_source_use(struct row_source *s, enum row_use use, struct err *e)
+{
+	s->use = use;
+	return check_fields(s, row_source_head(s), e);
+}
+
 void
 row_source_close(struct row_source *s)
 {
@@ -150,6 +140,7 @@ row_source_close(struct row_source *s)
 		close(s->spool_fd);
 	free(s->values);
 	free(s->targets);
+	free(s->order);
 	free(s->name);
 	memset(s, 0, sizeof *s);
 }
@@ -160,7 +151,38 @@ row_source_head(const struct row_source *s)
 	return s->pipe ? ten_reader_head(s->pipe) : ten_map_head(s->map);
 }
 
+void
+row_source_label(struct row_source *s, struct row_labels *l)
+{
+	s->labels = l;
+}
+
+void
+row_source_shuffle(struct row_source *s, uint64_t seed)
+{
+	s->shuffle = true;
+	s->seed = seed;
+}
+
 /* ---- rows ---- */
+
+/* The order of this epoch (Durstenfeld 1964). */
+static int
+shuffle(struct row_source *s, struct err *e)
+{
+	if (!s->shuffle || s->epoch == 0 || !s->map)
+		return 0;
+	if (s->records > UINT32_MAX)
+		return err_set(e, ERR_DATA, "%s: too many records to shuffle", s->name);
+	if (!s->order && !(s->order = mem_zalloc(s->records, sizeof *s->order, "order of the records", e)))
+		return -1;
+	for (uint32_t i = 0; i < s->records; i++) {
+		uint64_t j = rng_below(i + 1, s->seed, RNG_ORDER, s->epoch, i);
+		s->order[i] = s->order[j];
+		s->order[j] = i;
+	}
+	return 0;
+}
 
 /* The next record into s->values: 1, 0 at the end of the epoch, -1. */
 static int
@@ -169,11 +191,13 @@ next_record(struct row_source *s, struct err *e)
 	if (s->map) {
 		if (s->record == s->records)
 			return 0;
-		if (ten_map_get(s->map, s->record, s->values, e))
+		s->current = s->order ? s->order[s->record] : s->record;
+		if (ten_map_get(s->map, s->current, s->values, e))
 			return -1;
 		s->record++;
 		return 1;
 	}
+	s->current = s->record;
 	int got = ten_read(s->pipe, s->values, e);
 	if (got == 0)
 		return finish_spool(s, e);
@@ -215,12 +239,21 @@ add_row(struct row_source *s, struct rows *r, struct err *e)
 		if (columns[i].each && s->fields[i] >= 0 && s->values[s->fields[i]].count != n)
 			return err_set(e, ERR_DATA, "%zu ids but %llu %s", n,
 			    (unsigned long long)s->values[s->fields[i]].count, columns[i].name);
-	if (n > s->cfg->context)
-		return err_set(e, ERR_DATA, "a row of %zu tokens, the model's context is %zu", n, s->cfg->context);
-	if (n > s->longest)
+	if (n > s->cfg->context && !s->truncate)
+		return err_set(e, ERR_DATA, "a row of %zu tokens, the model's context is %zu%s", n, s->cfg->context,
+		    s->labels ? "; --truncate cuts it" : "");
+	if (n == 0 && s->labels)
+		return err_set(e, ERR_DATA, "there are no tokens");
+	if (n > s->longest && (!s->truncate || s->longest < s->cfg->context))
 		return err_set(e, ERR_DATA, "a row of %zu tokens, but the stream's `length' is %zu", n, s->longest);
 	struct row row = {column(s, ROW_IDS), column(s, ROW_TARGETS), column(s, ROW_POSITIONS),
-	    column(s, ROW_DOCUMENTS), column(s, ROW_TYPES), n, 0, 0};
+	    column(s, ROW_DOCUMENTS), column(s, ROW_TYPES), .n = n};
+	if (s->labels && row_labels_fill(s->labels, s->values, n, &row, e))
+		return -1;
+	if (n > s->cfg->context) {
+		row.n = s->cfg->context;
+		s->truncated++;
+	}
 	if (s->use == ROWS_VIEWS) {
 		memcpy(&row.source, column(s, ROW_SOURCE), sizeof row.source);
 		memcpy(&row.key, column(s, ROW_KEY), sizeof row.key);
@@ -235,7 +268,7 @@ add(struct row_source *s, struct rows *r, struct err *e)
 	bool done = true;
 	int failed = s->cut ? add_piece(s, r, &done, e) : add_row(s, r, e);
 	if (failed)
-		return err_prefix(e, "%s: record %llu", s->name, (unsigned long long)s->record - 1);
+		return err_prefix(e, "%s: record %llu", s->name, (unsigned long long)s->current);
 	if (done)
 		s->piece = 0;
 	s->have = !done;
@@ -266,7 +299,7 @@ row_source_next(struct row_source *s, struct rows *r, struct err *e)
 				    any ? "no record is long enough to train on" : "there are no records");
 			s->record = 0;
 			s->epoch++;
-			return 0;
+			return shuffle(s, e);
 		}
 		if (worth_a_row(s))
 			return add(s, r, e);
@@ -296,6 +329,8 @@ row_source_seek(struct row_source *s, struct row_place p, struct err *e)
 		    (unsigned long long)p.record);
 	s->record = p.record;
 	s->epoch = p.epoch;
+	if (shuffle(s, e))
+		return -1;
 	if (p.piece == 0)
 		return 0;
 	if (next_record(s, e) <= 0)

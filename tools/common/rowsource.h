@@ -1,7 +1,8 @@
 /* rowsource.h - an endless supply of training rows from a stream of rows, tokens, masked or views.
  *
  * A file is mapped; a pipe is read as it comes and kept in an unlinked temporary file, from which
- * later epochs read. Rows come in the stream's order, epoch after epoch. */
+ * later epochs read. Rows come in the stream's order, epoch after epoch, unless they are
+ * shuffled. */
 #ifndef TENON_TOOLS_ROWSOURCE_H
 #define TENON_TOOLS_ROWSOURCE_H
 
@@ -9,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "common/rowlabels.h"
 #include "ten.h"
 #include "train/rows.h"
 
@@ -46,6 +48,13 @@ struct row_source {
 	size_t piece;            /* next token of the document being cut, 0 = none */
 	bool have;               /* values hold the record that is being cut */
 	int32_t *targets;        /* of a piece */
+	struct row_labels *labels; /* NULL: rows have none */
+	bool truncate;           /* rows that are too long lose their ends, else they are refused */
+	uint64_t truncated;
+	bool shuffle;            /* epochs after the first, by `seed` */
+	uint64_t seed;
+	uint32_t *order;         /* of this epoch, or NULL */
+	uint64_t current;        /* number of the record that values hold */
 };
 
 /* NULL or "-": standard input. Rows and documents must fit the vocabulary and context of the model:
@@ -53,8 +62,16 @@ struct row_source {
  * `context` tokens that are trained to predict their true successors. cfg is borrowed. */
 int row_source_open(struct row_source *s, const char *path, const struct config *cfg, enum row_use use,
     struct err *e);
+/* Changes the use, before the first row. */
+int row_source_use(struct row_source *s, enum row_use use, struct err *e);
 void row_source_close(struct row_source *s); /* a zeroed struct is fine */
 const struct ten_head *row_source_head(const struct row_source *s);
+
+/* For ROWS_WHOLE, right after opening: rows get labels (borrowed). */
+void row_source_label(struct row_source *s, struct row_labels *l);
+/* Right after opening: epochs after the first go through the records in another order. A pipe and a file of
+ * the same records give the same rows. */
+void row_source_shuffle(struct row_source *s, uint64_t seed);
 
 /* Appends the next row: 1; 0 at the end of an epoch (the next call begins another), -1. A stream
  * without any row: ERR_DATA. */

@@ -7,8 +7,8 @@
 #include "base/mem.h"
 #include "common/cli.h"
 
-/* Names of the columns: step is UINT64, the others FLOAT64. */
-static const char *const names[RUN_COLUMNS] = {"step", "loss", "grad_norm", "lr", "tokens",
+/* Names of the columns but the last: step is UINT64, the others FLOAT64. */
+static const char *const names[RUN_EVAL_SCORE] = {"step", "loss", "grad_norm", "lr", "tokens",
     "tokens_per_s", "gemm_share", "eval_loss"};
 
 int
@@ -28,12 +28,16 @@ run_log_free(struct run_log *l)
 }
 
 static int
-log_head(struct ten_head *h, const struct ten_head *own, struct err *e)
+log_head(struct ten_head *h, const struct run_log *l, const struct ten_head *own, struct err *e)
 {
+	char score[80];
 	snprintf(h->kind, sizeof h->kind, "metrics");
-	for (int i = 0; i < RUN_COLUMNS; i++)
+	for (int i = 0; i < RUN_EVAL_SCORE; i++)
 		if (ten_head_add(h, names[i], i == RUN_STEP ? TEN_UINT : TEN_FLOAT, 64, 0, NULL, e))
 			return -1;
+	snprintf(score, sizeof score, "eval_%s", l->score ? l->score : "");
+	if (l->score && ten_head_add(h, score, TEN_FLOAT, 64, 0, NULL, e))
+		return -1;
 	return ten_head_merge_prov(h, own, e);
 }
 
@@ -43,7 +47,7 @@ run_log_write(const struct run_log *l, const char *path, const struct ten_head *
 	struct err e;
 	struct ten_head h = {0};
 	struct cli_out out;
-	if (log_head(&h, own, &e))
+	if (log_head(&h, l, own, &e))
 		cli_fail(&e);
 	cli_open_raw(&out, path, &h, NULL);
 	for (size_t i = 0; i < l->n; i++) {

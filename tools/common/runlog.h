@@ -12,11 +12,12 @@
 #include "ten.h"
 
 enum run_column { RUN_STEP, RUN_LOSS, RUN_GRAD_NORM, RUN_LR, RUN_TOKENS, RUN_TOKENS_PER_S,
-	RUN_GEMM_SHARE, RUN_EVAL_LOSS, RUN_COLUMNS };
+	RUN_GEMM_SHARE, RUN_EVAL_LOSS, RUN_EVAL_SCORE, RUN_COLUMNS };
 
 struct run_log {
 	double (*rows)[RUN_COLUMNS];
 	size_t n, cap;
+	const char *score; /* what RUN_EVAL_SCORE is called, NULL: there is none */
 };
 
 /* Appends a row; columns that do not apply are NaN. */

@@ -5,28 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/half.h"
 #include "base/mem.h"
 
 /* ---- elements ---- */
-
-/* IEEE 754 binary16. */
-static double
-half(uint16_t h)
-{
-	int exponent = h >> 10 & 31, fraction = h & 1023;
-	double v = exponent == 31 ? (double)(fraction ? NAN : INFINITY)
-	    : exponent ? ldexp(1024 + fraction, exponent - 25) : ldexp(fraction, -24);
-	return h >> 15 ? -v : v;
-}
-
-static float
-bfloat(uint16_t b)
-{
-	uint32_t w = (uint32_t)b << 16;
-	float f;
-	memcpy(&f, &w, sizeof f);
-	return f;
-}
 
 /* Element i of an array of T, wherever it lies. */
 #define LOAD(T, p, i) ({ T load_; memcpy(&load_, (const char *)(p) + (i) * sizeof(T), sizeof load_); load_; })
@@ -57,9 +39,9 @@ static double
 load_float(const struct ten_field *f, const void *data, uint64_t i)
 {
 	if (f->cls == TEN_BFLOAT)
-		return (double)bfloat(LOAD(uint16_t, data, i));
+		return (double)bfloat_value(LOAD(uint16_t, data, i));
 	switch (f->bits) {
-	case 16: return half(LOAD(uint16_t, data, i));
+	case 16: return half_value(LOAD(uint16_t, data, i));
 	case 32: return (double)LOAD(float, data, i);
 	default: return LOAD(double, data, i);
 	}

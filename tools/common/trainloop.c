@@ -1,5 +1,6 @@
 #include "common/trainloop.h"
 
+#include <fnmatch.h>
 #include <inttypes.h>
 #include <math.h>
 #include <omp.h>
@@ -76,12 +77,12 @@ static double
 step_operations(const struct train_run *r)
 {
 	const struct config *c = r->trainer.cfg;
-	double blocks = 0, head = contrastive(r) ? 0 : (double)(c->vocab * c->width), attention = 0;
+	double blocks = 0, head = r->objective >= OBJECTIVE_CONTRASTIVE ? 0 : (double)(c->vocab * c->width), attention = 0;
 	for (size_t i = 0; i < r->table.n; i++) {
 		const struct param *p = &r->table.items[i];
 		if (p->rank == 2 && p->slot >= SLOT_NORM1 && p->slot <= SLOT_DOWN_B)
 			blocks += (double)p->size;
-		if (p->slot == SLOT_TRANSFORM && !contrastive(r))
+		if (p->slot == SLOT_TRANSFORM && r->objective < OBJECTIVE_CONTRASTIVE)
 			head += (double)p->size;
 	}
 	for (size_t i = 0; i < r->rows.nspans; i++)
@@ -106,7 +107,8 @@ trainer_opts(const struct train_run *r)
 	    .dropout = r->dropout,
 	    .seed = r->seed,
 	    .max_tokens = tokens > longest ? tokens : longest,
-	    .max_keys = longest};
+	    .max_keys = longest,
+	    .no_language = r->objective >= OBJECTIVE_CONTRASTIVE};
 }
 
 static void
@@ -127,17 +129,15 @@ check_options(const struct train_run *r)
 static enum row_use
 row_use(const struct train_run *r)
 {
-	return contrastive(r) ? ROWS_VIEWS : row_use_of(&r->cfg);
+	return contrastive(r) ? ROWS_VIEWS : r->objective == OBJECTIVE_TASK ? ROWS_WHOLE : row_use_of(&r->cfg);
 }
 
 /* The objective must suit the model, and adds its head. */
 static void
 choose_objective(struct train_run *r)
 {
-	struct err e;
 	bool encoder = config_traits(&r->file.cfg)->encoder;
 	const char *name = config_traits(&r->file.cfg)->name;
-	r->cfg = r->file.cfg;
 	if (r->objective < 0)
 		r->objective = encoder ? OBJECTIVE_MASKED : OBJECTIVE_CAUSAL;
 	if (r->objective == OBJECTIVE_MASKED && !encoder)
@@ -152,32 +152,84 @@ choose_objective(struct train_run *r)
 		cli_die(ERR_USAGE, "--queue %" PRIu64 " is smaller than the batch of %" PRIu64, r->queue, r->batch);
 	if (contrastive(r) && r->cfg.projection == 0)
 		r->cfg.projection = r->projection;
-	if (config_check(&r->cfg, &e) || params_build(&r->table, &r->cfg, &e))
+}
+
+/* Data from another tokenizer or another chat template is refused. */
+static void
+check_data(const struct train_run *r, const struct row_source *s)
+{
+	struct err e;
+	const struct ten_kv *ours = ten_head_kv(&r->file.head, "template"), *theirs = ten_head_kv(row_source_head(s), "template");
+	if (model_check_tokenizer(&r->file, row_source_head(s), s->name, &e))
 		cli_fail(&e);
+	if (ours && theirs && strcmp(ours->value, theirs->value) != 0)
+		cli_die(ERR_DATA, "%s was made with chat template %.32s, the model %s has %.32s", s->name,
+		    (const char *)theirs->value, r->file.path, (const char *)ours->value);
+}
+
+void
+train_open_rows(struct train_run *r, struct row_source *s, const char *path)
+{
+	struct err e;
+	if (row_source_open(s, path, &r->cfg, row_use(r), &e))
+		cli_fail(&e);
+	check_data(r, s);
 }
 
 /* A mistake in --eval is told before the first step, not after many. */
 static void
 check_eval(struct train_run *r)
 {
-	struct err e;
 	struct row_source s;
-	if (row_source_open(&s, r->eval, &r->cfg, row_use(r), &e) ||
-	    model_check_tokenizer(&r->file, row_source_head(&s), s.name, &e))
-		cli_fail(&e);
+	train_open_rows(r, &s, r->eval);
+	if (r->objective == OBJECTIVE_TASK) {
+		finetune_label(r, &s, &r->fine->eval_labels);
+		row_labels_close(&r->fine->eval_labels);
+	}
 	r->eval_longest = s.longest;
 	row_source_close(&s);
 }
 
-/* The file's tensors; those that the objective adds come after them and are new. */
+/* The file's tensors; those that the objective adds are new. */
 static void
 start_weights(struct train_run *r)
 {
 	struct err e;
-	if (r->cfg.projection != r->file.cfg.projection)
-		params_init(r->trainer.w, &r->table, &r->cfg, r->seed);
-	if (model_read(&r->file, "", r->trainer.w, &e))
+	bool *known = mem_zalloc(r->table.n, sizeof *known, "tensors", &e);
+	if (!known)
 		cli_fail(&e);
+	for (size_t i = 0; i < r->table.n; i++) {
+		known[i] = params_find(&r->file.table, r->table.items[i].name) != NULL;
+		if (!known[i])
+			param_init(r->trainer.w, &r->table.items[i], &r->cfg, r->seed);
+	}
+	if (model_read(&r->file, "", &r->table, known, r->trainer.w, &e))
+		cli_fail(&e);
+	free(known);
+}
+
+size_t
+train_freeze(struct trainer *t, const char *pattern)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < t->table->n; i++)
+		if (fnmatch(pattern, t->table->items[i].name, 0) == 0) {
+			t->how[i].since = UINT64_MAX;
+			n++;
+		}
+	return n;
+}
+
+/* What the model says of itself: key-value `frozen`, patterns one a line. */
+static void
+freeze_as_told(struct train_run *r)
+{
+	const struct ten_kv *kv = ten_head_kv(&r->file.head, "frozen");
+	char *patterns = kv ? strdup(kv->value) : NULL, *save;
+	for (char *p = patterns ? strtok_r(patterns, "\n", &save) : NULL; p; p = strtok_r(NULL, "\n", &save))
+		train_freeze(&r->trainer, p);
+	free(patterns);
+	trainer_plan(&r->trainer);
 }
 
 static void
@@ -192,6 +244,21 @@ open_objective(struct train_run *r)
 }
 
 static void
+resume(struct train_run *r)
+{
+	struct err e;
+	r->state.best_score = r->fine && r->fine->metric >= 0 && !measure_descends((enum measure)r->fine->metric) ?
+	    -(double)INFINITY : (double)INFINITY;
+	if (!checkpoint_resume(&r->checkpoint, &r->trainer, &r->state))
+		return;
+	if (row_source_seek(&r->data, r->state.place, &e))
+		cli_fail(&e);
+	trainer_plan(&r->trainer);
+	if (!r->quiet)
+		cli_warn("resuming after step %" PRIu64, r->trainer.step);
+}
+
+static void
 open_all(struct train_run *r, const char *data)
 {
 	struct err e;
@@ -200,15 +267,27 @@ open_all(struct train_run *r, const char *data)
 		omp_set_num_threads((int)r->threads);
 	if (model_open(&r->file, r->model, &e))
 		cli_fail(&e);
-	choose_objective(r);
-	if (row_source_open(&r->data, data, &r->cfg, row_use(r), &e) ||
-	    model_check_tokenizer(&r->file, row_source_head(&r->data), r->data.name, &e))
+	r->cfg = r->file.cfg;
+	if (r->fine) {
+		if (row_source_open(&r->data, data, &r->cfg, ROWS_WHOLE, &e))
+			cli_fail(&e);
+		finetune_choose(r, data);
+		check_data(r, &r->data);
+		row_source_shuffle(&r->data, r->seed);
+		if (r->objective == OBJECTIVE_TASK)
+			finetune_label(r, &r->data, &r->fine->labels);
+	} else {
+		choose_objective(r);
+		train_open_rows(r, &r->data, data);
+	}
+	if (config_check(&r->cfg, &e) || params_build(&r->table, &r->cfg, &e))
 		cli_fail(&e);
 	if (r->eval)
 		check_eval(r);
 	inputs[0] = &r->file.head;
 	inputs[1] = row_source_head(&r->data);
-	if (model_head(&r->own, &r->cfg, &r->table, r->file.tokenizer_id, false, &e))
+	if (model_head(&r->own, &r->cfg, &r->table, r->file.tokenizer_id, &e) || model_keep(&r->own, &r->file.head, &e) ||
+	    (r->fine && label_set_write(&r->fine->set, &r->own, &e)))
 		cli_fail(&e);
 	cli_add_provenance(&r->own, inputs, 2, &r->seed);
 	struct train_opts o = trainer_opts(r);
@@ -216,14 +295,11 @@ open_all(struct train_run *r, const char *data)
 		cli_fail(&e);
 	start_weights(r);
 	open_objective(r);
+	freeze_as_told(r);
+	if (r->fine)
+		finetune_open(r, data);
 	checkpoint_open(&r->checkpoint, r->output, &r->own, &r->file);
-	r->state.best_loss = (double)INFINITY;
-	if (checkpoint_resume(&r->checkpoint, &r->trainer, &r->state)) {
-		if (row_source_seek(&r->data, r->state.place, &e))
-			cli_fail(&e);
-		if (!r->quiet)
-			cli_warn("resuming after step %" PRIu64, r->trainer.step);
-	}
+	resume(r);
 	if (model_detach(&r->file, &e))
 		cli_fail(&e);
 }
@@ -283,32 +359,56 @@ evaluate_tokens(struct train_run *r, struct row_source *s)
 	return sums.nll / (double)sums.trained;
 }
 
-/* Mean loss over the evaluation file. */
-static double
-evaluate(struct train_run *r)
+/* The loss and what is asked for over the evaluation file. */
+static void
+evaluate(struct train_run *r, double *loss, double *score)
 {
-	struct err e;
 	struct row_source s;
-	if (row_source_open(&s, r->eval, &r->cfg, row_use(r), &e) ||
-	    model_check_tokenizer(&r->file, row_source_head(&s), s.name, &e))
-		cli_fail(&e);
-	double loss = contrastive(r) ? evaluate_views(r, &s) : evaluate_tokens(r, &s);
+	double measures[MEASURES];
+	train_open_rows(r, &s, r->eval);
+	if (r->objective == OBJECTIVE_TASK)
+		finetune_label(r, &s, &r->fine->eval_labels);
+	if (r->fine)
+		finetune_evaluate(r, &s, measures);
+	*loss = r->fine ? measures[MEASURE_LOSS] : contrastive(r) ? evaluate_views(r, &s) : evaluate_tokens(r, &s);
+	*score = r->fine && r->fine->metric >= 0 ? measures[r->fine->metric] : *loss;
+	if (r->objective == OBJECTIVE_TASK)
+		row_labels_close(&r->fine->eval_labels);
 	row_source_close(&s);
-	return loss;
 }
 
-static double
-evaluate_and_keep_best(struct train_run *r)
+/* What is not a number is never better. */
+static bool
+better(const struct train_run *r, double score)
 {
-	double loss = evaluate(r);
+	double best = r->state.best_score;
+	bool descends = !r->fine || r->fine->metric < 0 || measure_descends((enum measure)r->fine->metric);
+	return descends ? score < best : score > best;
+}
+
+static void
+evaluate_and_keep_best(struct train_run *r, double row[RUN_COLUMNS])
+{
+	double loss, score;
+	evaluate(r, &loss, &score);
 	if (!isfinite(loss))
 		cli_die(ERR_NONFINITE, "%s: the loss is %g after step %" PRIu64, r->eval, loss, r->trainer.step);
-	if (loss < r->state.best_loss) {
-		r->state.best_loss = loss;
+	row[RUN_EVAL_LOSS] = loss;
+	row[RUN_EVAL_SCORE] = score;
+	if (better(r, score)) {
+		r->state.best_score = score;
 		r->state.best_step = r->trainer.step;
 		checkpoint_save_best(&r->checkpoint, &r->trainer);
 	}
-	return loss;
+}
+
+/* Evaluations have brought nothing better for long enough: a function of the state, so that a resumed run
+ * ends at the same step. */
+static bool
+patience_ended(const struct train_run *r)
+{
+	uint64_t patience = r->fine ? r->fine->patience : 0;
+	return patience && r->trainer.step / r->eval_every * r->eval_every >= r->state.best_step + patience * r->eval_every;
 }
 
 /* ---- the loop ---- */
@@ -358,22 +458,24 @@ one_step(struct train_run *r, double row[RUN_COLUMNS])
 	row[RUN_TOKENS] = (double)r->state.tokens;
 	row[RUN_TOKENS_PER_S] = (double)s.tokens / took;
 	row[RUN_GEMM_SHARE] = r->gemm_rate > 0 ? step_operations(r) / took / r->gemm_rate : (double)NAN;
-	row[RUN_EVAL_LOSS] = (double)NAN;
+	row[RUN_EVAL_LOSS] = row[RUN_EVAL_SCORE] = (double)NAN;
 	if (r->eval && (due(step, r->eval_every) || step == r->steps))
-		row[RUN_EVAL_LOSS] = evaluate_and_keep_best(r);
+		evaluate_and_keep_best(r, row);
 	if (r->log && (due(step, r->log_every) || step == r->steps || !isnan(row[RUN_EVAL_LOSS])))
 		if (run_log_add(&r->state.log, row, &e))
 			cli_fail(&e);
 }
 
 static void
-show(struct cli_progress *p, const double row[RUN_COLUMNS], double eval_loss)
+show(struct cli_progress *p, const struct train_run *r, const double row[RUN_COLUMNS], const double eval[2])
 {
 	char extra[160];
 	int n = snprintf(extra, sizeof extra, "loss=%.4f grad_norm=%.3f lr=%.2e tokens_per_s=%.0f gemm_share=%.2f",
 	    row[RUN_LOSS], row[RUN_GRAD_NORM], row[RUN_LR], row[RUN_TOKENS_PER_S], row[RUN_GEMM_SHARE]);
-	if (!isnan(eval_loss) && n > 0 && (size_t)n < sizeof extra)
-		snprintf(extra + n, sizeof extra - (size_t)n, " eval_loss=%.4f", eval_loss);
+	if (!isnan(eval[0]) && n > 0 && (size_t)n < sizeof extra)
+		n += snprintf(extra + n, sizeof extra - (size_t)n, " eval_loss=%.4f", eval[0]);
+	if (!isnan(eval[0]) && r->state.log.score && n > 0 && (size_t)n < sizeof extra)
+		snprintf(extra + n, sizeof extra - (size_t)n, " eval_%s=%.4f", r->state.log.score, eval[1]);
 	cli_progress_tick(p, (uint64_t)row[RUN_STEP], extra);
 }
 
@@ -381,13 +483,15 @@ static void
 run_steps(struct train_run *r)
 {
 	struct cli_progress p;
-	double row[RUN_COLUMNS], eval_loss = (double)NAN;
+	double row[RUN_COLUMNS], eval[2] = {(double)NAN, (double)NAN};
 	cli_progress_start(&p, r->quiet, "steps", r->steps);
-	while (r->trainer.step < r->steps) {
+	while (r->trainer.step < r->steps && !patience_ended(r)) {
 		one_step(r, row);
-		if (!isnan(row[RUN_EVAL_LOSS]))
-			eval_loss = row[RUN_EVAL_LOSS];
-		show(&p, row, eval_loss);
+		if (!isnan(row[RUN_EVAL_LOSS])) {
+			eval[0] = row[RUN_EVAL_LOSS];
+			eval[1] = row[RUN_EVAL_SCORE];
+		}
+		show(&p, r, row, eval);
 		uint64_t step = r->trainer.step;
 		if (step < r->steps && (stop_asked || due(step, r->save_every)))
 			save(r);
@@ -408,7 +512,7 @@ write_result(struct train_run *r)
 	struct ten_value *v = mem_zalloc(r->own.nfields, sizeof *v, "fields", &e);
 	if (!v)
 		cli_fail(&e);
-	model_values(v, r->trainer.table, r->trainer.w, NULL, NULL, r->file.tokenizer, r->file.tokenizer_size);
+	model_values(v, r->trainer.table, r->trainer.w, r->file.tokenizer, r->file.tokenizer_size);
 	cli_open_raw(&out, r->output, &r->own, &bulk);
 	cli_write(&out, v);
 	cli_close_out(&out);
@@ -427,6 +531,8 @@ close_all(struct train_run *r)
 	rows_free(&r->eval_rows);
 	row_source_close(&r->data);
 	contrast_close(&r->contrast);
+	if (r->fine)
+		finetune_close(r->fine);
 	trainer_close(&r->trainer);
 	params_free(&r->table);
 	model_close(&r->file);
@@ -440,12 +546,16 @@ train_run(struct train_run *r, const char *data)
 	catch_signals();
 	if (!r->quiet || r->log)
 		r->gemm_rate = measure_gemm();
+	if (r->fine && r->fine->metric > MEASURE_LOSS)
+		r->state.log.score = measure_name((enum measure)r->fine->metric);
 	run_steps(r);
+	if (r->fine && r->eval && isfinite(r->state.best_score))
+		checkpoint_load_best(&r->checkpoint, &r->trainer);
 	write_result(r);
-	char best[80] = "";
+	char best[120] = "";
 	if (r->eval)
-		snprintf(best, sizeof best, " best_eval_loss=%.4f best_step=%" PRIu64, r->state.best_loss,
-		    r->state.best_step);
+		snprintf(best, sizeof best, " best_eval_%s=%.4f best_step=%" PRIu64,
+		    r->state.log.score ? r->state.log.score : "loss", r->state.best_score, r->state.best_step);
 	cli_account(r->quiet, "steps=%" PRIu64 " epochs=%" PRIu64 " tokens_trained=%" PRIu64 "%s",
 	    r->trainer.step, r->state.place.epoch, r->state.tokens, best);
 	close_all(r);

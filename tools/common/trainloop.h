@@ -8,9 +8,10 @@
 
 #include "common/checkpoint.h"
 #include "common/cli.h"
+#include "common/finetune.h"
 #include "train/contrast.h"
 
-enum objective_kind { OBJECTIVE_CAUSAL, OBJECTIVE_MASKED, OBJECTIVE_CONTRASTIVE };
+enum objective_kind { OBJECTIVE_CAUSAL, OBJECTIVE_MASKED, OBJECTIVE_CONTRASTIVE, OBJECTIVE_TASK };
 
 struct train_run {
 	/* options; the defaults are those of TRAIN_DEFAULTS */
@@ -24,6 +25,7 @@ struct train_run {
 	double temperature, momentum;
 	uint64_t projection, queue;
 	int pool;
+	struct finetune *fine; /* NULL: pre-training */
 
 	/* state */
 	struct model_file file;
@@ -42,20 +44,20 @@ struct train_run {
 
 #define TRAIN_DEFAULTS \
 	.steps = 1000, .batch = 8, .warmup = 100, .seed = 1, .save_every = 200, .eval_every = 200, \
-	.log_every = 1, .lr = 1e-3, .min_lr = -1, .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8, \
+	.log_every = 1, .min_lr = -1, .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8, \
 	.weight_decay = 0.1, .clip = 1, .schedule = SCHEDULE_COSINE, .objective = -1, .temperature = 0.1, \
 	.momentum = 0.999, .projection = 128
 
 extern const char *const train_schedules[];
 
-/* The rows of the option table. */
-#define TRAIN_OPTIONS(r) \
+/* The rows of the option table; rate: the default of lr, as text. */
+#define TRAIN_OPTIONS(r, rate) \
 	{'m', "model", "FILE", CLI_TEXT, &(r)->model, "the model to start from", 0, 0, 0, true}, \
 	{'o', "output", "FILE", CLI_TEXT, &(r)->output, "the trained model; FILE.ckpt/ holds checkpoints", 0, 0, 0, true}, \
 	{0, "steps", "N", CLI_U64, &(r)->steps, "optimizer steps (default 1000)", 1, 1e12, 0, false}, \
 	{'b', "batch", "N", CLI_U64, &(r)->batch, "rows a step (default 8)", 1, 1e9, 0, false}, \
 	{0, "micro", "N", CLI_U64, &(r)->micro, "rows at a time; gradients of the rest accumulate (default all)", 1, 1e9, 0, false}, \
-	{0, "lr", "RATE", CLI_REAL, &(r)->lr, "highest learning rate (default 1e-3)", 0, 1e3, 0, false}, \
+	{0, "lr", "RATE", CLI_REAL, &(r)->lr, "highest learning rate (default " rate ")", 0, 1e3, 0, false}, \
 	{0, "min-lr", "RATE", CLI_REAL, &(r)->min_lr, "learning rate at the end (default lr / 10)", 0, 1e3, 0, false}, \
 	{0, "schedule", "NAME", CLI_CHOICE, &(r)->schedule, "constant, linear, cosine, wsd or wsd-sqrt (default cosine)", 0, 0, train_schedules, false}, \
 	{0, "warmup", "N", CLI_U64, &(r)->warmup, "steps of linear warm-up (default 100)", 0, 1e12, 0, false}, \
@@ -77,7 +79,7 @@ extern const char *const train_schedules[];
 	CLI_QUIET(&(r)->quiet)
 
 /* What tpretrain alone has. */
-extern const char *const train_objectives[], *const train_pools[];
+extern const char *const train_objectives[];
 #define OBJECTIVE_OPTIONS(r) \
 	{0, "objective", "NAME", CLI_CHOICE, &(r)->objective, "causal, masked or contrastive (default causal; masked for bert)", 0, 0, train_objectives, false}, \
 	{0, "temperature", "X", CLI_REAL, &(r)->temperature, "contrastive: similarities are divided by it (default 0.1)", 1e-4, 100, 0, false}, \
@@ -85,6 +87,12 @@ extern const char *const train_objectives[], *const train_pools[];
 	{0, "projection", "N", CLI_U64, &(r)->projection, "contrastive: outputs of the projection head, 0 = none (default 128)", 0, 1 << 17, 0, false}, \
 	{0, "queue", "N", CLI_U64, &(r)->queue, "contrastive: compare with N earlier embeddings, not with the batch", 1, 1 << 24, 0, false}, \
 	{0, "momentum", "X", CLI_REAL, &(r)->momentum, "of the encoder that fills the queue (default 0.999)", 0, 1, 0, false}
+
+/* Freezes the tensors whose names match the pattern (as of file names); returns how many. */
+size_t train_freeze(struct trainer *t, const char *pattern);
+
+/* Opens a stream of the training's kind of rows. Exits through cli_fail. */
+void train_open_rows(struct train_run *r, struct row_source *s, const char *path);
 
 /* Trains: reads the data from `data` (NULL or "-": standard input), resumes where a killed run of
  * the same command left its checkpoints, writes the model to r->output. Exits through cli_fail on

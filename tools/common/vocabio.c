@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "common/cli.h"
 #include "common/modelio.h"
+#include "text/template.h"
 
 enum { BYTES, LEFT, RIGHT, RANK, SPECIAL, FIELDS };
 
@@ -45,6 +46,8 @@ vocab_head(struct ten_head *h, const struct vocab *v, struct err *e)
 	    (v->type == VOCAB_BPE && ten_head_set_text(h, "pattern", pretoken_name(v->rule), e)) ||
 	    set_name(h, "begin", v, v->begin, e) || set_name(h, "end", v, v->end, e))
 		return -1;
+	if (v->chat_template && ten_head_set_text(h, "template", v->chat_template, e))
+		return -1;
 	return ten_head_set_text(h, "tokenizer", hex, e);
 }
 
@@ -61,6 +64,21 @@ vocab_write(struct ten_writer *w, const struct vocab *v, struct err *e)
 			return -1;
 	}
 	return 0;
+}
+
+int
+vocab_set_template(struct vocab *v, const char *text, struct err *e)
+{
+	struct chat_template t;
+	if (template_parse(&t, text, strlen(text), e))
+		return -1;
+	int rc = template_check(&t, v, e);
+	template_free(&t);
+	if (rc)
+		return -1;
+	free(v->chat_template);
+	v->chat_template = strdup(text);
+	return v->chat_template ? 0 : err_nomem(e, strlen(text), "a template");
 }
 
 /* ---- reading ---- */
@@ -105,7 +123,10 @@ build(struct vocab *v, struct ten_reader *r, struct err *e)
 		return err_set(e, ERR_DATA, "unknown type `%.40s' or pattern `%.40s' of vocabulary",
 		    type ? type : "none", pattern ? pattern : "none");
 	vocab_init(v, (enum vocab_type)t, (enum pretoken)rule);
-	return read_tokens(v, r, at, e) || vocab_finish(v, text_kv(h, "begin"), text_kv(h, "end"), e) ? -1 : 0;
+	if (read_tokens(v, r, at, e) || vocab_finish(v, text_kv(h, "begin"), text_kv(h, "end"), e))
+		return -1;
+	const char *text = text_kv(h, "template");
+	return text ? vocab_set_template(v, text, e) : 0;
 }
 
 /* Keeps the stream as canonical bytes: the same records with the same history. */

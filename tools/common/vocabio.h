@@ -1,6 +1,7 @@
 /* vocabio.h - vocabularies as record streams: kind `vocabulary`, one record a token, in the order
  * of ids: `bytes` UINT8 ragged; `left`, `right`, `rank` INT32 (the merge, or -1); `special` UINT8.
- * Key-values: type, pattern (bpe), begin, end (names of special tokens, or absent), tokenizer (id). */
+ * Key-values: type, pattern (bpe), begin, end (names of special tokens, or absent), template (of chats, or absent),
+ * tokenizer (id). */
 #ifndef TENON_TOOLS_VOCABIO_H
 #define TENON_TOOLS_VOCABIO_H
 
@@ -26,6 +27,9 @@ void vocab_file_free(struct vocab_file *f); /* a zeroed struct is fine */
 
 /* Exit status 3 naming both ids when `head` (of data called `name`) has another tokenizer. */
 void vocab_file_check(const struct vocab_file *f, const struct ten_head *head, const char *name);
+
+/* Gives the vocabulary a chat template, whose special tokens it must have. */
+int vocab_set_template(struct vocab *v, const char *text, struct err *e);
 
 /* Head of a vocabulary stream, without provenance. */
 int vocab_head(struct ten_head *h, const struct vocab *v, struct err *e);

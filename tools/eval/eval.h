@@ -12,12 +12,18 @@ struct eval_opts {
 	uint64_t knn, search;                      /* neighbours, 0 = not asked for */
 	const char *train;                         /* embeddings to learn from or to search in */
 	double l2;                                 /* of the probe, negative: chosen */
+	bool task, predicted;                      /* of a task head, of predictions that were made before */
+	const char *predictions, *calibration, *slice;
+	uint64_t bootstrap, seed;
+	bool truncate;
 	const char *output;
 	bool json, quiet;
 };
 
 /* Operands: streams, n of them; none is standard input. Exit through cli_fail. */
 void eval_lm(const struct eval_opts *o, char **files, size_t n);
+void eval_task(const struct eval_opts *o, const char *file);
+void eval_predicted(const struct eval_opts *o, const char *file);
 void eval_probe(const struct eval_opts *o, const char *file);
 void eval_knn(const struct eval_opts *o, const char *file);
 void eval_search(const struct eval_opts *o, const char *file);

@@ -2,19 +2,25 @@
 
 #include <inttypes.h>
 #include <math.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/cli.h"
+#include "common/show.h"
 
 static void
 add(struct result *r, const char *name, const char *text)
 {
-	size_t n = strlen(r->text), room = sizeof r->text - n;
-	if (r->json)
-		snprintf(r->text + n, room, "%s\"%s\": %s", n ? ", " : "{", name, text);
-	else
-		snprintf(r->text + n, room, "%s: %s\n", name, text);
+	bool first = !r->stream;
+	if (first && !(r->stream = open_memstream(&r->text, &r->size)))
+		cli_die(ERR_RUNTIME, "out of memory");
+	if (r->json) {
+		fputs(first ? "{" : ", ", r->stream);
+		show_json_string(r->stream, name, strlen(name));
+	} else {
+		show_text(r->stream, name, strlen(name), 0);
+	}
+	fprintf(r->stream, r->json ? ": %s" : ": %s\n", text);
 }
 
 void
@@ -38,9 +44,11 @@ result_write(struct result *r, const char *output)
 {
 	struct err e;
 	struct outfile out;
-	if (r->json)
-		strcat(r->text, "}\n");
-	if (outfile_open(&out, output, 0666, &e) || outfile_write(&out, r->text, strlen(r->text), &e) ||
-	    outfile_commit(&out, &e))
+	fputs(r->json ? "}\n" : "", r->stream);
+	if (fclose(r->stream))
+		cli_die(ERR_RUNTIME, "out of memory");
+	if (outfile_open(&out, output, 0666, &e) || outfile_write(&out, r->text, r->size, &e) || outfile_commit(&out, &e))
 		cli_fail(&e);
+	free(r->text);
+	*r = (struct result){.json = r->json};
 }

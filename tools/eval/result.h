@@ -4,15 +4,18 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 struct result {
 	bool json;
-	char text[2048];
+	char *text;   /* so far, */
+	size_t size;
+	FILE *stream; /* written through this, opened by the first */
 };
 
 void result_real(struct result *r, const char *name, double x); /* JSON has null where x is not finite */
 void result_count(struct result *r, const char *name, uint64_t x);
-/* Writes to `output` (NULL or "-": standard output). Exits through cli_fail. */
+/* Writes to `output` (NULL or "-": standard output) and frees. Exits through cli_fail. */
 void result_write(struct result *r, const char *output);
 
 #endif

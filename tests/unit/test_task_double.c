@@ -1,0 +1,295 @@
+/* Supervised fine-tuning in double precision: finite differences of every task through whole models with and
+ * without adapters and frozen tensors, accumulation with ragged rows, adapters merged, and losses by hand. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/rng.h"
+#include "train/task.h"
+
+enum { ROWS = 7, LONGEST = 8 };
+
+#define ALL_TARGETS ((1u << LORA_QUERY) | (1u << LORA_KEY) | (1u << LORA_VALUE) | (1u << LORA_OUT) | \
+	(1u << LORA_UP) | (1u << LORA_DOWN))
+
+static const struct config gpt2 = {.arch = ARCH_GPT2, .layers = 2, .heads = 2, .width = 10, .hidden = 14,
+    .context = LONGEST, .vocab = 13, .tied = true, .task = TASK_CLASSIFY, .outputs = 3, .pool = POOL_LAST};
+static const struct config bert = {.arch = ARCH_BERT, .layers = 2, .heads = 3, .width = 12, .hidden = 20,
+    .context = LONGEST, .vocab = 13, .tied = true, .post_norm = true, .task = TASK_TAG, .outputs = 4};
+static const struct config llama = {.arch = ARCH_LLAMA, .layers = 2, .heads = 4, .kv_heads = 2, .width = 16, .hidden = 12,
+    .context = LONGEST, .vocab = 13, .headless = true, .task = TASK_REGRESS, .outputs = 2, .pool = POOL_MEAN};
+
+static const double weights[4] = {0.5, 2, 1, 3};
+
+struct set {
+	struct config cfg;
+	struct params table;
+	struct trainer t;
+	struct task_trainer k;
+	struct rows r;
+};
+
+static void
+fill_rows(struct rows *r, const struct config *c)
+{
+	struct err e;
+	int32_t ids[LONGEST], tags[LONGEST];
+	real values[4];
+	for (uint64_t i = 0; i < ROWS; i++) {
+		size_t n = 1 + rng_below(LONGEST, 1, RNG_TEST, i, 0);
+		for (size_t j = 0; j < n; j++) {
+			ids[j] = (int32_t)rng_below(c->vocab, 2, RNG_TEST, i, j);
+			tags[j] = j % 3 == 2 || i == 3 ? TARGET_NONE : (int32_t)rng_below(c->outputs, 3, RNG_TEST, i, j);
+		}
+		for (size_t j = 0; j < c->outputs; j++)
+			values[j] = c->task == TASK_REGRESS ? rng_normal(4, RNG_TEST, i, j) : (double)rng_below(2, 4, RNG_TEST, i, j);
+		struct row row = {.ids = ids, .n = n, .label = (int32_t)rng_below(c->outputs, 5, RNG_TEST, i, 0)};
+		if (c->task == TASK_TAG) {
+			row.targets = tags;
+			row.tags = true;
+		}
+		if (c->task == TASK_MULTILABEL || c->task == TASK_REGRESS)
+			row.values = values;
+		assert_int_equal(rows_add(r, &row, c, &e), 0);
+	}
+}
+
+static void
+open_set(struct set *s, const struct config *c, size_t micro, double smoothing, double dropout)
+{
+	struct err e;
+	*s = (struct set){.cfg = *c};
+	config_fill(&s->cfg);
+	assert_int_equal(config_check(&s->cfg, &e), 0);
+	assert_int_equal(params_build(&s->table, &s->cfg, &e), 0);
+	struct train_opts to = {.max_tokens = micro, .max_keys = LONGEST, .dropout = dropout, .seed = 5, .no_language = true,
+	    .schedule = {SCHEDULE_CONSTANT, 0.01, 0.01, 0, 10, 0}, .adamw = {0.9, 0.95, 1e-8, 0.1}};
+	assert_int_equal(trainer_open(&s->t, &s->cfg, &s->table, &to, &e), 0);
+	for (size_t i = 0; i < s->table.n; i++)
+		for (size_t j = 0; j < s->table.items[i].size; j++)
+			s->t.w[s->table.items[i].offset + j] =
+			    0.5 * rng_normal(1, RNG_TEST, i, j) + (s->table.items[i].init == INIT_ONE);
+	struct labelled_loss loss = {.weights = weights, .smoothing = smoothing};
+	assert_int_equal(task_open(&s->k, &s->t, &loss, &e), 0);
+	fill_rows(&s->r, &s->cfg);
+}
+
+static void
+close_set(struct set *s)
+{
+	task_close(&s->k);
+	trainer_close(&s->t);
+	params_free(&s->table);
+	rows_free(&s->r);
+}
+
+static double
+loss_of(struct set *s)
+{
+	struct err e;
+	struct step_stats st;
+	assert_int_equal(train_gradient(&s->t, &s->r, &st, &e), 0);
+	return st.loss;
+}
+
+/* Numbers that are trained against finite differences; the others must not have moved when a step is done. */
+static void
+check_differences(const struct config *c, double smoothing, double dropout)
+{
+	struct set s;
+	struct err e;
+	struct step_stats st;
+	open_set(&s, c, 64, smoothing, dropout);
+	loss_of(&s);
+	real *g = malloc(s.table.size * sizeof *g), *before = malloc(s.table.size * sizeof *g);
+	memcpy(g, s.t.g, s.table.size * sizeof *g);
+	double worst = 0, square = 0;
+	for (size_t i = 0; i < s.table.n; i++) {
+		const struct param *p = &s.table.items[i];
+		for (size_t j = p->offset; j < p->offset + p->size && !s.t.how[i].frozen; j++) {
+			double w = s.t.w[j], h = 2e-6;
+			s.t.w[j] = w + h;
+			double up = loss_of(&s);
+			s.t.w[j] = w - h;
+			double d = (up - loss_of(&s)) / (2 * h);
+			s.t.w[j] = w;
+			worst = fmax(worst, fabs(d - g[j]) / fmax(1, fabs(d)));
+			square += g[j] * g[j];
+		}
+	}
+	if (!(worst < 1e-7))
+		fail_msg("%s, %s, smoothing %g, dropout %g: error %g", config_traits(c)->name, config_task_name(c->task), smoothing, dropout, worst);
+	memcpy(before, s.t.w, s.table.size * sizeof *g);
+	assert_int_equal(train_step(&s.t, &s.r, &st, &e), 0);
+	assert_true(fabs(st.grad_norm - sqrt(square)) < 1e-9 * sqrt(square));
+	for (size_t i = 0; i < s.table.n; i++) {
+		const struct param *p = &s.table.items[i];
+		bool same = memcmp(before + p->offset, s.t.w + p->offset, p->size * sizeof *g) == 0;
+		assert_true(same == s.t.how[i].frozen);
+	}
+	free(g);
+	free(before);
+	close_set(&s);
+}
+
+static void
+test_differences(void **state)
+{
+	(void)state;
+	struct config c = gpt2;
+	check_differences(&c, 0, 0);
+	check_differences(&c, 0.1, 0.3);
+	c.task = TASK_MULTILABEL;
+	check_differences(&c, 0, 0);
+	check_differences(&bert, 0.2, 0);
+	check_differences(&llama, 0, 0);
+}
+
+static void
+test_adapters_differences(void **state)
+{
+	(void)state;
+	struct config c = gpt2;
+	c.lora_rank = 3;
+	c.lora_alpha = 5;
+	c.lora_targets = ALL_TARGETS;
+	check_differences(&c, 0, 0);
+	c.lora_targets = 1u << LORA_VALUE;
+	check_differences(&c, 0, 0.2);
+	c = llama;
+	c.lora_rank = 2;
+	c.lora_alpha = 4;
+	c.lora_targets = ALL_TARGETS | (1u << LORA_GATE);
+	check_differences(&c, 0, 0);
+	c = bert;
+	c.lora_rank = 1;
+	c.lora_alpha = 1;
+	c.lora_targets = (1u << LORA_KEY) | (1u << LORA_DOWN);
+	check_differences(&c, 0, 0);
+}
+
+/* Any set of frozen tensors leaves the gradients of the others as they were. */
+static void
+test_frozen(void **state)
+{
+	(void)state;
+	struct set s;
+	open_set(&s, &gpt2, 64, 0, 0);
+	loss_of(&s);
+	real *g = malloc(s.table.size * sizeof *g);
+	memcpy(g, s.t.g, s.table.size * sizeof *g);
+	for (uint64_t trial = 0; trial < 40; trial++) {
+		for (size_t i = 0; i < s.table.n; i++)
+			s.t.how[i].since = rng_below(4, trial, RNG_TEST, 7, i) < trial % 4 ? UINT64_MAX : 0;
+		trainer_plan(&s.t);
+		loss_of(&s);
+		for (size_t i = 0; i < s.table.n; i++) {
+			const struct param *p = &s.table.items[i];
+			for (size_t j = p->offset; j < p->offset + p->size && !s.t.how[i].frozen; j++)
+				assert_true(fabs(s.t.g[j] - g[j]) < 1e-12);
+		}
+	}
+	free(g);
+	close_set(&s);
+}
+
+/* Micro-batches of any size: the gradient of the whole, although their counts of points differ. */
+static void
+test_accumulation(void **state)
+{
+	(void)state;
+	static const struct config *const all[] = {&gpt2, &bert, &llama};
+	for (int i = 0; i < 3; i++) {
+		struct set whole;
+		open_set(&whole, all[i], 64, 0.1, 0);
+		double loss = loss_of(&whole), largest = 0, error = 0;
+		for (size_t micro = LONGEST; micro < 20; micro += 3) {
+			struct set parts;
+			open_set(&parts, all[i], micro, 0.1, 0);
+			assert_true(fabs(loss_of(&parts) - loss) < 1e-12);
+			for (size_t j = 0; j < whole.table.size; j++) {
+				largest = fmax(largest, fabs(whole.t.g[j]));
+				error = fmax(error, fabs(whole.t.g[j] - parts.t.g[j]));
+			}
+			close_set(&parts);
+		}
+		assert_true(error < 1e-12 * fmax(1, largest));
+		close_set(&whole);
+	}
+}
+
+/* What is predicted with adapters, and by the merged model, which has none. */
+static void
+test_merged(void **state)
+{
+	(void)state;
+	struct err e;
+	struct config c = llama;
+	c.lora_rank = 3;
+	c.lora_alpha = 6;
+	c.lora_targets = ALL_TARGETS | (1u << LORA_GATE);
+	struct set s, plain;
+	struct predictions a = {0}, b = {0};
+	open_set(&s, &c, 64, 0, 0);
+	open_set(&plain, &llama, 64, 0, 0);
+	assert_int_equal(task_predict(&s.k.head, &s.t.trunk, s.t.w, &s.r, 64, &a, &e), 0);
+	params_merge_lora(s.t.w, &s.table, &s.cfg);
+	for (size_t i = 0; i < plain.table.n; i++) { /* what the models share lies at the same place */
+		assert_string_equal(plain.table.items[i].name, s.table.items[i].name);
+		assert_int_equal(plain.table.items[i].offset, s.table.items[i].offset);
+	}
+	assert_int_equal(task_predict(&plain.k.head, &plain.t.trunk, s.t.w, &s.r, 64, &b, &e), 0);
+	assert_int_equal(a.n, ROWS);
+	for (size_t i = 0; i < a.n * a.outputs; i++)
+		assert_true(fabs(a.scores[i] - b.scores[i]) < 1e-12);
+	predictions_free(&a);
+	predictions_free(&b);
+	close_set(&s);
+	close_set(&plain);
+}
+
+static void
+test_losses(void **state)
+{
+	(void)state;
+	real z[3] = {1, 2, 0.5}, y[3] = {1, 0, 1};
+	int32_t label = 1;
+	double lse = log(exp(1) + exp(2) + exp(0.5)), p[3];
+	struct labelled_loss l = {TASK_CLASSIFY, 3, NULL, 0};
+	assert_true(fabs(labelled_sum(&l, NULL, 1, z, &label, NULL, 1) - (lse - 2)) < 1e-12);
+	l.smoothing = 0.3;
+	l.weights = weights; /* 0.5, 2, 1 */
+	double smooth = 0.7 * 2 * (lse - 2) + 0.1 * (0.5 * (lse - 1) + 2 * (lse - 2) + 1 * (lse - 0.5));
+	assert_true(fabs(labelled_sum(&l, NULL, 1, z, &label, NULL, 1) - smooth) < 1e-12);
+	assert_true(fabs(labelled_weight(&l, &label, 1) - 2) < 1e-12);
+	l = (struct labelled_loss){TASK_MULTILABEL, 3, NULL, 0};
+	for (int i = 0; i < 3; i++)
+		p[i] = 1 / (1 + exp(-z[i]));
+	assert_true(fabs(labelled_sum(&l, NULL, 1, z, NULL, y, 1) + log(p[0]) + log(1 - p[1]) + log(p[2])) < 1e-12);
+	l.task = TASK_REGRESS;
+	assert_true(fabs(labelled_sum(&l, NULL, 1, z, NULL, y, 1) - 4.25) < 1e-12);
+	assert_true(fabs(labelled_weight(&l, NULL, 2) - 6) < 1e-12);
+	double scores[3];
+	assert_int_equal(labelled_scores(TASK_TAG, scores, z, 3), 1);
+	assert_true(fabs(scores[0] + scores[1] + scores[2] - 1) < 1e-12);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_losses),
+	    cmocka_unit_test(test_differences),
+	    cmocka_unit_test(test_adapters_differences),
+	    cmocka_unit_test(test_frozen),
+	    cmocka_unit_test(test_accumulation),
+	    cmocka_unit_test(test_merged),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

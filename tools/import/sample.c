@@ -1,0 +1,259 @@
+#include "import/sample.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+const char *const import_names[IMPORT_NAMES] = {"text", "label", "labels", "value", "tokens", "tags", "messages", "role",
+    "content", "prompt", "completion", "instruction", "input", "output", "conversations", "from", "system"};
+
+static bool
+is_chat(enum import_kind k)
+{
+	return k >= IMPORT_CHAT;
+}
+
+int
+sample_open(struct sample *s, const struct sample_rules *r, struct err *e)
+{
+	*s = (struct sample){.rules = r};
+	s->kept = mem_zalloc(r->kept.n, sizeof *s->kept, "fields", e);
+	return s->kept ? 0 : -1;
+}
+
+void
+sample_free(struct sample *s)
+{
+	for (size_t i = 0; s->kept && i < s->rules->kept.n; i++)
+		free(s->kept[i].data);
+	free(s->kept);
+	free(s->text.data);
+	free(s->label.data);
+	free(s->ends);
+	free(s->roles);
+	memset(s, 0, sizeof *s);
+}
+
+/* ---- out ---- */
+
+int
+sample_fields(const struct sample_rules *r, struct ten_head *h, struct err *e)
+{
+	static const char *const kinds[] = {"text", "labelled", "labelled", "labelled", "tagged", "chat", "chat", "chat", "chat"};
+	uint64_t ragged = TEN_RAGGED;
+	size_t size = strlen(kinds[r->kind]);
+	memcpy(h->kind, kinds[r->kind], size + 1);
+	int rc = ten_head_add(h, "text", TEN_TEXT, 8, 1, &ragged, e);
+	if (r->kind == IMPORT_LABELLED || r->kind == IMPORT_MULTILABEL)
+		rc = rc || ten_head_add(h, r->kind == IMPORT_LABELLED ? "label" : "labels", TEN_TEXT, 8, 1, &ragged, e);
+	if (r->kind == IMPORT_VALUE)
+		rc = rc || ten_head_add(h, "value", TEN_FLOAT, 64, 0, NULL, e);
+	if (r->kind == IMPORT_TAGGED)
+		rc = rc || ten_head_add(h, "word_ends", TEN_UINT, 32, 1, &ragged, e) ||
+		    ten_head_add(h, "tags", TEN_TEXT, 8, 1, &ragged, e);
+	if (is_chat(r->kind))
+		rc = rc || ten_head_add(h, "turn_ends", TEN_UINT, 32, 1, &ragged, e) ||
+		    ten_head_add(h, "roles", TEN_UINT, 8, 1, &ragged, e);
+	for (size_t i = 0; i < r->kept.n && !rc; i++)
+		rc = ten_head_add(h, table_cell(&r->kept, i), TEN_TEXT, 8, 1, &ragged, e);
+	return rc ? -1 : 0;
+}
+
+size_t
+sample_values(const struct sample *s, struct ten_value *v)
+{
+	size_t n = 0;
+	enum import_kind k = s->rules->kind;
+	v[n++] = ten_vector(s->text.data, s->text.size);
+	if (k == IMPORT_VALUE)
+		v[n++] = ten_vector(&s->value, 1);
+	if (k == IMPORT_TAGGED || is_chat(k))
+		v[n++] = ten_vector(s->ends, s->n);
+	if (k == IMPORT_LABELLED || k == IMPORT_MULTILABEL || k == IMPORT_TAGGED)
+		v[n++] = ten_vector(s->label.data, s->label.size);
+	if (is_chat(k))
+		v[n++] = ten_vector(s->roles, s->n);
+	for (size_t i = 0; i < s->rules->kept.n; i++)
+		v[n++] = ten_vector(s->kept[i].data, s->kept[i].size);
+	return n;
+}
+
+/* ---- in ---- */
+
+void
+sample_reset(struct sample *s)
+{
+	s->text.size = s->label.size = s->n = s->tags = 0;
+	s->value = (double)NAN;
+	for (size_t i = 0; i < s->rules->kept.n; i++)
+		s->kept[i].size = 0;
+}
+
+static int
+append(struct ten_membuf *m, const char *text, size_t n, struct err *e)
+{
+	if (mem_grow(&m->data, &m->cap, m->size + n, 1, "a record", e))
+		return -1;
+	if (n)
+		memcpy(m->data + m->size, text, n);
+	m->size += n;
+	return 0;
+}
+
+int
+sample_text(struct sample *s, const char *text, size_t n, struct err *e)
+{
+	if (n == 0)
+		return err_set(e, ERR_DATA, "the text is empty");
+	return append(&s->text, text, n, e);
+}
+
+int
+sample_label(struct sample *s, const char *name, size_t n, struct err *e)
+{
+	bool tag = s->rules->kind == IMPORT_TAGGED;
+	const char *what = tag ? "tag" : "label";
+	if (n == 0)
+		return err_set(e, ERR_DATA, "the %s is empty", what);
+	if (tag && (memchr(name, ' ', n) || memchr(name, '\t', n)))
+		return err_set(e, ERR_DATA, "the tag `%.*s' has a space in it", n < 60 ? (int)n : 60, name);
+	if (memchr(name, 0, n) || memchr(name, '\n', n))
+		return err_set(e, ERR_DATA, "the %s has a line end or a NUL in it", what);
+	if (s->rules->given && label_set_find(s->rules->classes, name, n) < 0)
+		return err_set(e, ERR_DATA, "the %s `%.*s' is not one of the %zu that are known", what, n < 60 ? (int)n : 60, name,
+		    s->rules->classes->n);
+	if (s->tags++ && append(&s->label, tag ? " " : "\n", 1, e))
+		return -1;
+	return append(&s->label, name, n, e);
+}
+
+int
+sample_learn(const struct sample *s, struct err *e)
+{
+	char between = s->rules->kind == IMPORT_TAGGED ? ' ' : '\n';
+	for (size_t at = 0, m; at < s->label.size && !s->rules->given; at += m + 1) {
+		const char *name = s->label.data + at, *end = memchr(name, between, s->label.size - at);
+		m = end ? (size_t)(end - name) : s->label.size - at;
+		if (label_set_add(s->rules->classes, name, m, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int
+sample_number(struct sample *s, const char *text, struct err *e)
+{
+	char *end;
+	s->value = strtod(text, &end);
+	if (end == text || *end || !isfinite(s->value))
+		return err_set(e, ERR_DATA, "the value `%.40s' is not a number", text);
+	return 0;
+}
+
+static int
+end_piece(struct sample *s, struct err *e)
+{
+	if (s->text.size > UINT32_MAX)
+		return err_set(e, ERR_DATA, "more than 4 GiB of text");
+	if (mem_grow(&s->ends, &s->cap, s->n + 1, sizeof *s->ends, "a record", e))
+		return -1;
+	s->ends[s->n++] = (uint32_t)s->text.size;
+	return 0;
+}
+
+int
+sample_word(struct sample *s, const char *word, size_t n, struct err *e)
+{
+	if (n == 0)
+		return err_set(e, ERR_DATA, "word %zu is empty", s->n + 1);
+	return (s->n && append(&s->text, " ", 1, e)) || append(&s->text, word, n, e) || end_piece(s, e) ? -1 : 0;
+}
+
+int
+sample_turn(struct sample *s, enum chat_role role, const char *text, size_t n, struct err *e)
+{
+	if (n == 0)
+		return err_set(e, ERR_DATA, "turn %zu is empty", s->n + 1);
+	if (mem_grow(&s->roles, &s->cap_roles, s->n + 1, sizeof *s->roles, "a record", e))
+		return -1;
+	s->roles[s->n] = (uint8_t)role;
+	return append(&s->text, text, n, e) || end_piece(s, e) ? -1 : 0;
+}
+
+int
+sample_keep(struct sample *s, size_t i, const char *text, size_t n, struct err *e)
+{
+	return append(&s->kept[i], text, n, e);
+}
+
+int
+sample_check(const struct sample *s, struct err *e)
+{
+	enum import_kind k = s->rules->kind;
+	if (k == IMPORT_LABELLED && s->tags != 1)
+		return err_set(e, ERR_DATA, "there is no label");
+	if (k == IMPORT_TAGGED && s->n == 0)
+		return err_set(e, ERR_DATA, "there are no words");
+	if (k == IMPORT_TAGGED && s->tags != s->n)
+		return err_set(e, ERR_DATA, "%zu tags for %zu words", s->tags, s->n);
+	for (size_t i = 0; is_chat(k) && i < s->n; i++)
+		if (s->roles[i] == ROLE_ASSISTANT)
+			return 0;
+	return is_chat(k) ? err_set(e, ERR_DATA, "the chat has no turn of the assistant") : 0;
+}
+
+void
+sample_needs(enum import_kind kind, bool needed[IMPORT_NAMES])
+{
+	memset(needed, 0, IMPORT_NAMES * sizeof *needed);
+	switch (kind) {
+	case IMPORT_TEXT: needed[NAME_TEXT] = true; break;
+	case IMPORT_LABELLED: needed[NAME_TEXT] = needed[NAME_LABEL] = true; break;
+	case IMPORT_MULTILABEL: needed[NAME_TEXT] = needed[NAME_LABELS] = true; break;
+	case IMPORT_VALUE: needed[NAME_TEXT] = needed[NAME_VALUE] = true; break;
+	case IMPORT_TAGGED: needed[NAME_TOKENS] = needed[NAME_TAGS] = true; break;
+	case IMPORT_CHAT: needed[NAME_MESSAGES] = true; break;
+	case IMPORT_COMPLETION: needed[NAME_PROMPT] = needed[NAME_COMPLETION] = true; break;
+	case IMPORT_ALPACA: needed[NAME_INSTRUCTION] = needed[NAME_OUTPUT] = true; break;
+	case IMPORT_SHAREGPT: needed[NAME_CONVERSATIONS] = true; break;
+	}
+}
+
+/* ---- a line of a table ---- */
+
+int
+sample_row(struct sample *s, const struct table_row *row, const size_t column[IMPORT_NAMES], const size_t *kept,
+    struct err *e)
+{
+	for (int i = 0; i < IMPORT_NAMES; i++) {
+		if (column[i] == SIZE_MAX)
+			continue;
+		const char *cell = table_cell(row, column[i]);
+		size_t n = table_size(row, column[i]);
+		int rc = 0;
+		switch (i) {
+		case NAME_TEXT: rc = sample_text(s, cell, n, e); break;
+		case NAME_LABEL: rc = sample_label(s, cell, n, e); break;
+		case NAME_VALUE: rc = sample_number(s, cell, e); break;
+		case NAME_PROMPT: rc = sample_turn(s, ROLE_USER, cell, n, e); break;
+		case NAME_COMPLETION: rc = sample_turn(s, ROLE_ASSISTANT, cell, n, e); break;
+		case NAME_LABELS:
+			for (size_t m; n && !rc; cell += m, n -= m) { /* a|b|c */
+				const char *bar = memchr(cell, '|', n);
+				m = bar ? (size_t)(bar - cell) : n;
+				rc = sample_label(s, cell, m, e);
+				m += bar != NULL;
+			}
+			break;
+		default: break;
+		}
+		if (rc)
+			return -1;
+	}
+	for (size_t i = 0; i < s->rules->kept.n; i++)
+		if (sample_keep(s, i, table_cell(row, kept[i]), table_size(row, kept[i]), e))
+			return -1;
+	return sample_check(s, e);
+}
