@@ -66,8 +66,6 @@ choose_head(struct train_run *r, enum task task)
 	c->pool = task == TASK_TAG || task == TASK_NONE ? POOL_MEAN : f->pool >= 0 ? (enum pool)f->pool :
 	    encoder ? POOL_MEAN : POOL_LAST;
 	c->outputs = outputs_of(f, task, &r->data);
-	if (!r->quiet)
-		cli_warn("new head: %s with %zu outputs", config_task_name(task), c->outputs);
 }
 
 static void
@@ -264,9 +262,15 @@ finetune_open(struct train_run *r, const char *data)
 	if (r->objective == OBJECTIVE_TASK && task_open(&f->trainer, &r->trainer, &loss, &e))
 		cli_fail(&e);
 	plan_tensors(r);
-	if (!r->quiet)
-		cli_warn("training %zu of %zu numbers (%.2f %%)", trainer_trainable(&r->trainer), r->table.count,
-		    100 * (double)trainer_trainable(&r->trainer) / (double)r->table.count);
+}
+
+void
+finetune_announce(const struct train_run *r)
+{
+	if (r->cfg.task != r->file.cfg.task)
+		cli_warn("new head: %s with %zu outputs", config_task_name(r->cfg.task), r->cfg.outputs);
+	cli_warn("training %zu of %zu numbers (%.2f %%)", trainer_trainable(&r->trainer), r->table.count,
+	    100 * (double)trainer_trainable(&r->trainer) / (double)r->table.count);
 }
 
 /* ---- evaluation ---- */

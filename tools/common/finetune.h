@@ -61,6 +61,8 @@ void finetune_choose(struct train_run *r, const char *data);
 void finetune_label(struct train_run *r, struct row_source *s, struct row_labels *l);
 /* After the trainer has been opened: objective, frozen tensors, rates. */
 void finetune_open(struct train_run *r, const char *data);
+/* Says what is new, and how much is trained. */
+void finetune_announce(const struct train_run *r);
 /* Measures the rows of s: all that is asked for by name. */
 void finetune_evaluate(struct train_run *r, struct row_source *s, double out[MEASURES]);
 void finetune_close(struct finetune *f);

@@ -544,6 +544,8 @@ train_run(struct train_run *r, const char *data)
 	check_options(r);
 	open_all(r, data);
 	catch_signals();
+	if (r->fine && !r->quiet)
+		finetune_announce(r);
 	if (!r->quiet || r->log)
 		r->gemm_rate = measure_gemm();
 	if (r->fine && r->fine->metric > MEASURE_LOSS)
