@@ -30,7 +30,7 @@ static uint64_t outputs, append_layers, lora, seed = 1, threads;
 static double lora_alpha;
 static int head = -1, pool = -1, cast;
 static struct cli_list drop_heads, freeze, special;
-static bool average, merge_lora, drop_lora, thaw, quiet;
+static bool average, drop_norm, merge_lora, drop_lora, thaw, quiet;
 
 static const struct cli_opt opts[] = {
     {0, "average", NULL, CLI_FLAG, &average, "the mean of several models' weights", 0, 0, 0, false},
@@ -39,6 +39,7 @@ static const struct cli_opt opts[] = {
     {0, "drop-head", "NAME", CLI_LIST, &drop_heads, "take a head away: task, value, language or projection; may be repeated", 0, 0, 0, false},
     {0, "drop-layers", "LIST", CLI_TEXT, &drop_layers, "take blocks away, as 0,2 or 6-11", 0, 0, 0, false},
     {0, "append-layers", "N", CLI_U64, &append_layers, "add N new blocks behind the last", 1, 1024, 0, false},
+    {0, "drop-norm", NULL, CLI_FLAG, &drop_norm, "take away the norm after the last block", 0, 0, 0, false},
     {0, "vocab", "FILE", CLI_TEXT, &vocabulary, "another vocabulary; tokens that both have keep their weights", 0, 0, 0, true},
     {0, "special", "NAME", CLI_LIST, &special, "add a special token; may be repeated", 0, 0, 0, false},
     {0, "template", "NAME", CLI_TEXT, &template, "chat template: chatml, llama3, plain, completion or a file; adds its special tokens", 0, 0, 0, false},
@@ -246,6 +247,9 @@ graft_layers(struct grafting *g)
 	if (n == 0)
 		cli_die(ERR_USAGE, "--drop-layers: no block is left");
 	g->cfg.layers = n;
+	if (drop_norm && (g->cfg.unnormed || g->cfg.post_norm))
+		cli_die(ERR_USAGE, "%s: has no norm after the last block to drop", g->in.path);
+	g->cfg.unnormed = g->cfg.unnormed || drop_norm;
 	free(gone);
 }
 

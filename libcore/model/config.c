@@ -45,6 +45,7 @@ static const struct item {
     {"pool", POOL, offsetof(struct config, pool), true},
     {"value", BOOL, offsetof(struct config, value), true},
     {"headless", BOOL, offsetof(struct config, headless), true},
+    {"unnormed", BOOL, offsetof(struct config, unnormed), true},
     {"lora_rank", SIZE, offsetof(struct config, lora_rank), true},
     {"lora_alpha", REAL, offsetof(struct config, lora_alpha), true},
     {"lora_targets", TARGETS, offsetof(struct config, lora_targets), true},

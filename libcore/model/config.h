@@ -47,6 +47,7 @@ struct config {
 	enum pool pool;    /* what the task head reads of a row; a tag is read off each token */
 	bool value;        /* there is a value head: one number a token */
 	bool headless;     /* there is no language head */
+	bool unnormed;     /* there is no norm after the blocks: what a head reads keeps its length */
 	size_t lora_rank;  /* of the adapters (Hu et al. 2022), 0 = none: W + lora_alpha / lora_rank B A */
 	double lora_alpha;
 	unsigned lora_targets; /* bit 1 << enum lora_target */

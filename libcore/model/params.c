@@ -145,7 +145,7 @@ present(enum slot s, const struct config *c)
 {
 	switch (s) {
 	case SLOT_TYPE: return c->types > 0;
-	case SLOT_NORM: case SLOT_NORM_B: return !c->post_norm;
+	case SLOT_NORM: case SLOT_NORM_B: return !c->post_norm && !c->unnormed;
 	case SLOT_HEAD: return !c->tied && !c->headless;
 	case SLOT_TRANSFORM: case SLOT_TRANSFORM_B: case SLOT_TRANSFORM_NORM: case SLOT_TRANSFORM_NORM_B:
 	case SLOT_HEAD_B: return !c->headless;

@@ -175,7 +175,7 @@ void
 trunk_forward(struct trunk *t, const real *w, const struct batch *b, struct kvcache *cache)
 {
 	size_t layers = t->depth;
-	bool norm = layers == t->cfg->layers && !t->cfg->post_norm;
+	bool norm = layers == t->cfg->layers && !t->cfg->post_norm && !t->cfg->unnormed;
 	real *end = norm ? t->last : t->h;
 	embed(t, w, b);
 	if (layers == 0)
@@ -191,7 +191,7 @@ void
 trunk_backward(struct trunk *t, const real *w, real *g, const struct batch *b, const real *dh)
 {
 	size_t bytes = b->n * t->cfg->width * sizeof *t->dx;
-	if (t->cfg->post_norm) {
+	if (t->cfg->post_norm || t->cfg->unnormed) {
 		memcpy(t->dx, dh, bytes);
 	} else {
 		memset(t->dx, 0, bytes);

@@ -45,6 +45,9 @@ run 'a block less' 0 '' '~kept=36 dropped=16 new=0 ' tgraft --drop-layers 1 -o t
 is 'the third is now the second' "$(tensor two.ten block.1.up.weight | cut -d: -f2 | md5sum)" "$(tensor gpt.ten block.2.up.weight | cut -d: -f2 | md5sum)"
 run 'blocks more' 0 '' '~kept=52 dropped=0 new=32 ' tgraft --append-layers 2 -o five.ten gpt.ten
 run 'one goes, one comes' 0 '' '~kept=36 dropped=16 new=16 ' tgraft --drop-layers 0-0 --append-layers 1 -o three.ten gpt.ten
+run 'the last norm goes' 0 '' '~kept=50 dropped=2 new=0 ' tgraft --drop-norm -o unnormed.ten gpt.ten
+run 'which still can be measured' 0 '*' '' teval -q -m unnormed.ten rows.ten
+fails 'it goes once' 2 tgraft --drop-norm -o x.ten unnormed.ten
 fails 'all of them' 2 tgraft --drop-layers 0-2 -o x.ten gpt.ten
 fails 'one that is not there' 2 tgraft --drop-layers 3 -o x.ten gpt.ten
 fails 'no list' 2 tgraft --drop-layers 1,,2 -o x.ten gpt.ten

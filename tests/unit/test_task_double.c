@@ -145,6 +145,8 @@ test_differences(void **state)
 	struct config c = gpt2;
 	check_differences(&c, 0, 0);
 	check_differences(&c, 0.1, 0.3);
+	c.unnormed = true;
+	check_differences(&c, 0, 0);
 	c.task = TASK_MULTILABEL;
 	check_differences(&c, 0, 0);
 	check_differences(&bert, 0.2, 0);
