@@ -44,8 +44,8 @@ fill_rows(struct rows *r, const struct config *c)
 			types[i] = i % 3 == 1;
 			pos[i] = (int32_t)(docs[i] ? i - 4 : i);
 		}
-		assert_int_equal(rows_add(r, &(struct row){ids, targets, pos, docs, c->types ? types : NULL,
-		    lengths[row], 0, 0}, c, &e), 0);
+		assert_int_equal(rows_add(r, &(struct row){.ids = ids, .targets = targets, .positions = pos, .documents = docs,
+		    .types = c->types ? types : NULL, .n = lengths[row]}, c, &e), 0);
 	}
 }
 
