@@ -31,17 +31,6 @@ all: $(OUT)/summary.txt $(OUT)/loss.svg $(OUT)/accuracy.svg
 
 include $(here)represent.mk
 
-$(OUT)/rows.ten: $(OUT)/corpus.ten
-	$(tool)tpack -l $(LENGTH) $(OUT)/corpus.ten | $(tool)tshuf -s $(SEED) -o $@
-
-$(OUT)/masked.ten: $(OUT)/rows.ten
-	$(tool)tmask -m $(OUT)/vocab.ten --policy $(POLICY) --epochs $(EPOCHS) -s $(SEED) -z -o $@ $(OUT)/rows.ten
-
-# masks that do not change, so that the losses of an evaluation can be compared
-$(OUT)/val.masked.ten: $(OUT)/labelled/val.ten
-	$(tool)tpack -l $(LENGTH) $(OUT)/labelled/val.ten | \
-	    $(tool)tmask -m $(OUT)/vocab.ten --policy $(POLICY) -s $(SEED) -o $@
-
 $(OUT)/model.ten: $(OUT)/init.ten $(OUT)/masked.ten $(OUT)/val.masked.ten
 	$(tool)tpretrain -m $(OUT)/init.ten --objective masked --eval $(OUT)/val.masked.ten --eval-every 100 \
 	    --warmup 50 --steps $(STEPS) -b $(BATCH) --lr $(LR) --dropout $(DROPOUT) -s $(SEED) \

@@ -1,31 +1,6 @@
-# What bert.mk and contrastive.mk share: the vocabulary, the corpus, the labelled parts, and what the
-# representations of a model are worth.
-include $(here)common.mk
-
-# the text of the labelled records, which the vocabulary is learnt from, too
-$(OUT)/vocab.ten: $(TEXT) $(LABELLED) $(OUT)/settings
-	{ cat $(TEXT); python3 -c 'import json, sys; [print(json.loads(l)["text"]) for l in sys.stdin]' < $(LABELLED); } | \
-	    $(tool)tvocab --split line -n $(VOCAB) --special '<|endoftext|>' --special '<|mask|>' -o $@
-
-$(OUT)/text.ten: $(OUT)/vocab.ten $(TEXT)
-	grep . $(TEXT) | $(tool)ttok --split line --words -m $(OUT)/vocab.ten -o $@
-
-$(OUT)/labelled.ten: $(OUT)/vocab.ten $(LABELLED)
-	$(tool)timport --as labelled $(LABELLED) | $(tool)ttok --records --text --words -m $(OUT)/vocab.ten -o $@
-
-# one command makes all parts; the train part stands for them
-$(OUT)/labelled/train.ten: $(OUT)/labelled.ten
-	$(tool)tsplit --parts train=0.6,val=0.1,test=0.3 --key text -s $(SEED) -o $(OUT)/labelled/ $(OUT)/labelled.ten
-$(OUT)/labelled/val.ten $(OUT)/labelled/test.ten: $(OUT)/labelled/train.ten
-
-# what is learnt from: the text, and the training part without its labels
-$(OUT)/corpus.ten: $(OUT)/text.ten $(OUT)/labelled/train.ten
-	$(tool)tcat -f ids,words $(OUT)/labelled/train.ten -o $(OUT)/unlabelled.ten
-	$(tool)tcat $(OUT)/text.ten $(OUT)/unlabelled.ten -o $@
-
-$(OUT)/init.ten: $(OUT)/vocab.ten
-	$(tool)tinit --arch bert --norm pre --layers $(LAYERS) --heads $(HEADS) --width $(WIDTH) \
-	    --context 128 --vocab $(OUT)/vocab.ten -s $(SEED) -o $@
+# What bert.mk and contrastive.mk share: what the representations of a model are worth.
+IMPORT = --as labelled
+include $(here)labelled.mk
 
 # ---- what a model's representations are worth: $(OUT)/MODEL.probe.txt, MODEL.knn.txt ----
 $(OUT)/%.train.ten: $(OUT)/%.ten $(OUT)/labelled/train.ten

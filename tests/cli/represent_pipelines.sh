@@ -6,19 +6,19 @@ rows = [json.loads(l) for l in open(sys.argv[1])]
 labels = [r["label"] for r in rows]
 print(len(rows) >= 600, sorted(set(labels)), min(labels.count(l) for l in set(labels)) * 2 > 0.95 * len(rows),
       len({r["text"] for r in rows}) == len(rows))' "$data/reviews.jsonl")" "True ['negative', 'positive'] True True"
-is 'entities: enough, of three types, and each is a part of its sentence' "$(python3 -c 'import json, sys
+is 'entities: enough, of three types, whole tags, and no sentence twice' "$(python3 -c 'import json, sys
 rows = [json.loads(l) for l in open(sys.argv[1])]
 types = set()
 for r in rows:
-    end = 0
-    for e in r["entities"]:
-        assert end <= e["start"] < e["end"] <= len(r["text"])
-        name = r["text"][e["start"]:e["end"]]
-        assert name == name.strip() and name
-        types.add(e["type"])
-        end = e["end"]
-print(len(rows) >= 300, sorted(types), len({r["text"] for r in rows}) == len(rows))' "$data/entities.jsonl")" \
-	"True ['organisation', 'person', 'place'] True"
+    before = "O"
+    assert len(r["tokens"]) == len(r["ner_tags"])
+    for word, tag in zip(r["tokens"], r["ner_tags"]):
+        assert word and " " not in word
+        assert tag[0] != "I" or before[2:] == tag[2:]
+        types.add(tag[2:])
+        before = tag
+print(len(rows) >= 300, sorted(types), len({" ".join(r["tokens"]) for r in rows}) == len(rows))' "$data/entities.jsonl")" \
+	"True ['', 'organisation', 'person', 'place'] True"
 command -v gnuplot >/dev/null || { skip 'bert.mk' 'gnuplot is not installed'; finish; exit; }
 pipeline() { # NAME OUT -jN
 	env -u MAKEFLAGS -u MAKELEVEL make -s -f "$ROOT/pipelines/$1.mk" BIN="$BUILD/bin" OUT="$2" VOCAB=400 LAYERS=1 HEADS=2 \
