@@ -158,12 +158,14 @@ demo: all
 	@$(MAKE) --no-print-directory -f pipelines/pretrain.mk BIN=$(abspath $(BUILD))/bin
 
 ## demo-bert: representations by masked tokens, and what they are worth, in bert/
-demo-bert: all
-	@$(MAKE) --no-print-directory -f pipelines/bert.mk BIN=$(abspath $(BUILD))/bin
-
 ## demo-contrastive: the same by telling views apart, in contrastive/
-demo-contrastive: all
-	@$(MAKE) --no-print-directory -f pipelines/contrastive.mk BIN=$(abspath $(BUILD))/bin
+## demo-classify: a classifier of the embedded reviews, in classify/
+## demo-tag: a tagger of names in the embedded sentences, in tag/
+## demo-chat: a model that has learnt the embedded conversations, in chat/
+## demo-tune: a search over settings of fine-tuning, in tune/
+demos = bert contrastive classify tag chat tune
+$(demos:%=demo-%): demo-%: all
+	@$(MAKE) --no-print-directory -f pipelines/$*.mk BIN=$(abspath $(BUILD))/bin
 
 ## install: tools, manual pages, pipelines, documents under DESTDIR and PREFIX (/usr/local)
 share = $(DESTDIR)$(PREFIX)/share
@@ -178,10 +180,10 @@ install: all
 
 ## clean: removes what the other targets made
 clean:
-	rm -rf build build-asan build-clang demo bert contrastive
+	rm -rf build build-asan build-clang demo $(demos)
 
 help:
 	@sed -n 's/^## /  /p' Makefile
 
 FORCE:
-.PHONY: all check check-long asan bench clean demo demo-bert demo-contrastive help install lint FORCE
+.PHONY: all check check-long asan bench clean demo $(demos:%=demo-%) help install lint FORCE
