@@ -1,5 +1,6 @@
 /* Supervised fine-tuning in double precision: finite differences of every task through whole models with and
- * without adapters and frozen tensors, accumulation with ragged rows, adapters merged, and losses by hand. */
+ * without adapters and frozen tensors, accumulation with ragged rows, packing, adapters merged and
+ * their size, and losses by hand. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -256,6 +257,78 @@ test_merged(void **state)
 	close_set(&plain);
 }
 
+/* Answers to prompts, as rows of their own and side by side in rows of several: the same loss and gradient. */
+static void
+test_packed(void **state)
+{
+	(void)state;
+	static const size_t lengths[] = {3, 5, 2, 4}, prompts[] = {1, 2, 1, 3};
+	static const struct config *const all[] = {&gpt2, &llama};
+	for (int f = 0; f < 2; f++) {
+		struct err e;
+		struct config c = *all[f];
+		struct params table;
+		struct trainer t;
+		struct rows apart = {0}, packed = {0};
+		struct step_stats one, other;
+		int32_t ids[14], targets[14], positions[14], documents[14];
+		c.task = TASK_NONE;
+		c.outputs = 0;
+		c.headless = false;
+		config_fill(&c);
+		assert_int_equal(params_build(&table, &c, &e), 0);
+		struct train_opts to = {.max_tokens = 14, .max_keys = LONGEST};
+		assert_int_equal(trainer_open(&t, &c, &table, &to, &e), 0);
+		params_init(t.w, &table, &c, 9);
+		for (size_t d = 0, at = 0; d < 4; at += lengths[d++]) {
+			for (size_t i = 0; i < lengths[d]; i++) {
+				ids[at + i] = (int32_t)rng_below(c.vocab, 6, RNG_TEST, d, i);
+				targets[at + i] = i < prompts[d] ? TARGET_NONE : (int32_t)rng_below(c.vocab, 7, RNG_TEST, d, i);
+				positions[at + i] = (int32_t)i;
+				documents[at + i] = (int32_t)d;
+			}
+			assert_int_equal(rows_add(&apart, &(struct row){.ids = ids + at, .targets = targets + at, .n = lengths[d]}, &c, &e), 0);
+		}
+		for (size_t from = 0; from < 14; from = from ? 14 : 8) /* the first two, then the others */
+			assert_int_equal(rows_add(&packed, &(struct row){.ids = ids + from, .targets = targets + from, .positions = positions + from,
+			    .documents = documents + from, .n = from ? 6 : 8}, &c, &e), 0);
+		assert_int_equal(train_gradient(&t, &apart, &one, &e), 0);
+		real *g = malloc(table.size * sizeof *g);
+		memcpy(g, t.g, table.size * sizeof *g);
+		assert_int_equal(train_gradient(&t, &packed, &other, &e), 0);
+		assert_true(one.trained == 7 && other.trained == 7);
+		assert_true(fabs(one.loss - other.loss) < 1e-13);
+		for (size_t i = 0; i < table.size; i++)
+			assert_true(fabs(g[i] - t.g[i]) < 1e-13);
+		free(g);
+		rows_free(&apart);
+		rows_free(&packed);
+		trainer_close(&t);
+		params_free(&table);
+	}
+}
+
+/* Rank 8 on every layer of a model of GPT-2's size is little. */
+static void
+test_adapters_size(void **state)
+{
+	(void)state;
+	struct err e;
+	struct params p;
+	struct config c = {.arch = ARCH_GPT2, .layers = 12, .heads = 12, .width = 768, .context = 1024, .vocab = 50257, .tied = true,
+	    .lora_rank = 8, .lora_alpha = 16, .lora_targets = ALL_TARGETS};
+	size_t adapters = 0;
+	config_fill(&c);
+	assert_int_equal(config_check(&c, &e), 0);
+	assert_int_equal(params_build(&p, &c, &e), 0);
+	for (size_t i = 0; i < p.n; i++)
+		adapters += p.items[i].slot >= SLOT_LORA ? p.items[i].size : 0;
+	assert_int_equal(p.count - adapters, 124439808);
+	assert_int_equal(adapters, 12 * 8 * (4 * 2 * 768 + 2 * 5 * 768));
+	assert_true((double)adapters < 0.02 * (double)p.count);
+	params_free(&p);
+}
+
 static void
 test_losses(void **state)
 {
@@ -292,6 +365,8 @@ main(void)
 	    cmocka_unit_test(test_frozen),
 	    cmocka_unit_test(test_accumulation),
 	    cmocka_unit_test(test_merged),
+	    cmocka_unit_test(test_packed),
+	    cmocka_unit_test(test_adapters_size),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
