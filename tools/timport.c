@@ -1,4 +1,4 @@
-/* timport - bring data in: text with labels, tags or numbers, and chats */
+/* timport - bring data in: text with labels, tags or numbers, chats, and judgements of answers */
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -17,7 +17,7 @@ enum { FORMAT_JSONL, FORMAT_TSV, FORMAT_CSV, FORMAT_CONLL };
 
 static const char *const formats[] = {"jsonl", "tsv", "csv", "conll", NULL};
 static const char *const kinds[] = {"text", "labelled", "multilabel", "value", "tagged", "chat", "completion", "alpaca",
-    "sharegpt", NULL};
+    "sharegpt", "preference", "liked", "rating", "clicks", NULL};
 
 static int format, kind = -1, zstd;
 static const char *columns, *labels, *keep, *output;
@@ -25,7 +25,7 @@ static struct cli_list fields;
 static bool skip_bad, quiet;
 
 static const struct cli_opt opts[] = {
-    {0, "as", "KIND", CLI_CHOICE, &kind, "text, labelled, multilabel, value, tagged, chat, completion, alpaca or sharegpt (default text; tagged for conll)", 0, 0, kinds, false},
+    {0, "as", "KIND", CLI_CHOICE, &kind, "text, labelled, multilabel, value, tagged, chat, completion, alpaca, sharegpt, preference, liked, rating or clicks (default text; tagged for conll)", 0, 0, kinds, false},
     {0, "format", "NAME", CLI_CHOICE, &format, "jsonl, tsv, csv or conll (default jsonl)", 0, 0, formats, false},
     {0, "field", "OURS=NAME", CLI_LIST, &fields, "the input calls field OURS NAME; may be repeated", 0, 0, 0, false},
     {0, "columns", "LIST", CLI_TEXT, &columns, "tsv, csv, conll: names of the columns (default the first line; conll: tokens first, tags last)", 0, 0, 0, false},
@@ -38,10 +38,11 @@ static const struct cli_opt opts[] = {
 };
 
 static const struct cli_tool tool = {"timport", "[file ...]",
-    "Bring data in: text with labels, tags or numbers, and chats.", opts, sizeof opts / sizeof *opts,
+    "Bring data in: text with labels, tags or numbers, chats, and judgements of answers.", opts, sizeof opts / sizeof *opts,
     "timport --as labelled reviews.jsonl -o reviews.ten\n"
     "timport --as labelled --format tsv --columns text,label reviews.tsv -o reviews.ten\n"
-    "timport --as chat chats.jsonl | tchat -m chat-base.ten -o rows.ten"};
+    "timport --as chat chats.jsonl | tchat -m chat-base.ten -o rows.ten\n"
+    "timport --as preference compared.jsonl -o judgements.ten"};
 
 struct importing {
 	struct sample_rules rules;
@@ -51,9 +52,9 @@ struct importing {
 	const char *file;        /* being read, for messages */
 	uint64_t line;
 	struct cli_out out;
-	int spool_fd;            /* where records wait until the classes are known, */
+	int spool_fd;            /* where records wait until the classes, or the fields, are known, */
 	struct ten_writer *spool;/* or NULL */
-	uint64_t records, bad;
+	uint64_t records, bad, undecided;
 };
 
 /* What is wrong with the record that begins at the line: ends the tool, or is counted. */
@@ -78,12 +79,18 @@ put(struct importing *m, int rc, const struct err *why)
 	}
 	if (sample_learn(&m->sample, &e))
 		cli_die(e.code, "%s: line %" PRIu64 ": %s", m->file, m->line, e.msg);
-	sample_values(&m->sample, m->values);
-	if (!m->spool)
-		cli_write(&m->out, m->values);
-	else if (ten_write(m->spool, m->values, &e))
-		cli_fail(&e);
-	m->records++;
+	size_t n = sample_records(&m->sample);
+	for (size_t i = 0; i < n; i++, m->records++) {
+		if (!import_is_opinion(m->rules.kind))
+			sample_values(&m->sample, m->values);
+		else if (sample_opinion(&m->sample, i, m->values, &e))
+			cli_fail(&e);
+		if (!m->spool)
+			cli_write(&m->out, m->values);
+		else if (ten_write(m->spool, m->values, &e))
+			cli_fail(&e);
+	}
+	m->undecided += n == 0;
 }
 
 /* ---- JSON lines ---- */
@@ -304,14 +311,39 @@ by_name(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* All is read: the classes are known, what has waited is written. */
+/* The head without the fields that no record has; which[i]: the place that field i of the output had. */
+static void
+drop_fields(const struct importing *m, struct ten_head *h, size_t *which)
+{
+	struct err e;
+	struct ten_head to = {0};
+	memcpy(to.kind, h->kind, sizeof to.kind);
+	for (size_t i = 0; i < h->nfields; i++) {
+		const struct ten_field *f = &h->fields[i];
+		if (sample_lacks(&m->sample, f->name))
+			continue;
+		which[to.nfields] = i;
+		if (ten_head_add(&to, f->name, f->cls, f->bits, f->rank, f->dims, &e))
+			cli_fail(&e);
+	}
+	ten_head_free(h);
+	*h = to;
+}
+
+/* All is read: the classes and the fields are known, what has waited is written. */
 static void
 write_spooled(struct importing *m, struct ten_head *h)
 {
 	struct err e;
 	struct ten_reader *r;
+	size_t *which = mem_zalloc(h->nfields, sizeof *which, "fields", &e);
+	struct ten_value *to = which ? mem_zalloc(h->nfields, sizeof *to, "fields", &e) : NULL;
 	int got;
-	qsort(m->classes.names, m->classes.n, sizeof *m->classes.names, by_name);
+	if (!to)
+		cli_fail(&e);
+	if (m->classes.n)
+		qsort(m->classes.names, m->classes.n, sizeof *m->classes.names, by_name);
+	drop_fields(m, h, which);
 	open_output(m, h);
 	if (ten_writer_end(m->spool, &e))
 		cli_fail(&e);
@@ -319,13 +351,18 @@ write_spooled(struct importing *m, struct ten_head *h)
 		cli_die(ERR_RUNTIME, "temporary file: cannot go to its beginning");
 	if (ten_reader_open(&r, m->spool_fd, "temporary file", &e))
 		cli_fail(&e);
-	while ((got = ten_read(r, m->values, &e)) > 0)
-		cli_write(&m->out, m->values);
+	while ((got = ten_read(r, m->values, &e)) > 0) {
+		for (size_t i = 0; i < h->nfields; i++)
+			to[i] = m->values[which[i]];
+		cli_write(&m->out, to);
+	}
 	if (got < 0)
 		cli_fail(&e);
 	ten_reader_free(r);
 	ten_writer_free(m->spool);
 	close(m->spool_fd);
+	free(which);
+	free(to);
 }
 
 static void
@@ -335,7 +372,7 @@ prepare(struct importing *m, struct ten_head *h)
 	if (sample_open(&m->sample, &m->rules, &e) || sample_fields(&m->rules, h, &e) ||
 	    !(m->values = mem_zalloc(h->nfields, sizeof *m->values, "fields", &e)))
 		cli_fail(&e);
-	if (!has_classes(m) || m->rules.given) {
+	if (!import_is_opinion(m->rules.kind) && (!has_classes(m) || m->rules.given)) {
 		open_output(m, h);
 		return;
 	}
@@ -355,8 +392,8 @@ check_options(const struct importing *m)
 		cli_die(ERR_USAGE, "conll is words with tags: --as tagged");
 	if (format == FORMAT_CONLL && keep && !columns)
 		cli_die(ERR_USAGE, "--keep needs the names of the columns: --columns LIST");
-	if ((format == FORMAT_TSV || format == FORMAT_CSV) && (needed[NAME_TOKENS] || needed[NAME_MESSAGES] ||
-	    needed[NAME_CONVERSATIONS] || needed[NAME_INSTRUCTION]))
+	if ((format == FORMAT_TSV || format == FORMAT_CSV) && (import_is_opinion(m->rules.kind) ||
+	    needed[NAME_TOKENS] || needed[NAME_MESSAGES] || needed[NAME_CONVERSATIONS] || needed[NAME_INSTRUCTION]))
 		cli_die(ERR_USAGE, "--as %s is not for tables", kinds[m->rules.kind]);
 	if (labels && !has_classes(m))
 		cli_die(ERR_USAGE, "--labels is for labelled, multilabel and tagged");
@@ -391,10 +428,12 @@ main(int argc, char **argv)
 	if (m.spool)
 		write_spooled(&m, &h);
 	cli_close_out(&m.out);
-	char classes[40] = "";
+	char more[48] = "";
 	if (has_classes(&m))
-		snprintf(classes, sizeof classes, " classes=%zu", m.classes.n);
-	cli_account(quiet, "records_out=%" PRIu64 " skipped_bad=%" PRIu64 "%s", m.records, m.bad, classes);
+		snprintf(more, sizeof more, " classes=%zu", m.classes.n);
+	if (import_is_opinion(m.rules.kind))
+		snprintf(more, sizeof more, " undecided=%" PRIu64, m.undecided);
+	cli_account(quiet, "records_out=%" PRIu64 " skipped_bad=%" PRIu64 "%s", m.records, m.bad, more);
 	ten_head_free(&h);
 	sample_free(&m.sample);
 	table_row_free(&m.rules.kept);
