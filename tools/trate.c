@@ -206,13 +206,11 @@ main(int argc, char **argv)
 	check_options(n);
 	tasks_read(&s.tasks, n ? files[0] : NULL, (enum rate_mode)mode);
 	tasks_order(&s.tasks, seed, rater);
-	if (ledger_open(&s.ledger, output, is_json, &e))
+	if (keys_open(&s.keys, n == 0 || strcmp(files[0], "-") == 0, &e) || ledger_open(&s.ledger, output, is_json, &e))
 		cli_fail(&e);
 	if (s.ledger.torn)
 		cli_warn("%s: the last line was not whole: %zu bytes cut off", output, s.ledger.torn);
 	recall_all(&s);
-	if (keys_open(&s.keys, n == 0 || strcmp(files[0], "-") == 0, &e))
-		cli_fail(&e);
 	s.question = (struct question){.mode = (enum rate_mode)mode, .scale = (unsigned)scale, .seed = seed, .rater = rater,
 	    .tty = isatty(STDOUT_FILENO) == 1};
 	judge(&s);

@@ -38,9 +38,9 @@ maximise(struct dawid *d, const struct vote *v, size_t n, bool mirror)
 {
 	size_t k = d->classes;
 	for (size_t c = 0; c < k; c++)
-		d->prior[c] = DAWID_PRIOR;
+		d->prior[c] = 1;
 	for (size_t i = 0; i < d->raters * k * k; i++)
-		d->confusion[i] = DAWID_PRIOR;
+		d->confusion[i] = i / k % k == i % k ? DAWID_RIGHT : DAWID_WRONG / (double)(k - 1);
 	for (size_t u = 0; u < d->units; u++)
 		for (size_t c = 0; c < k; c++)
 			d->prior[c] += d->posterior[u * k + c];

@@ -1,8 +1,9 @@
 /* dawid.h - the true labels behind what several raters say, and how each rater errs, by expectation maximisation: Dawid
  * and Skene 1979, "Maximum likelihood estimation of observer error-rates using the EM algorithm".
  *
- * Each row of a rater's table begins with DAWID_PRIOR of a judgement in every cell, so that a rater who has not been
- * wrong yet is not taken for one who cannot be. */
+ * Each row of a rater's table begins with DAWID_RIGHT judgements that were right and DAWID_WRONG that were not, shared by
+ * the other labels, so that a rater who has not been wrong yet is not taken for one who cannot be, and one whom nobody
+ * can be compared with is still believed rather than not. */
 #ifndef TENON_EVAL_DAWID_H
 #define TENON_EVAL_DAWID_H
 
@@ -10,7 +11,8 @@
 
 #include "eval/agreement.h"
 
-#define DAWID_PRIOR 0.5
+#define DAWID_RIGHT 2.0
+#define DAWID_WRONG 1.0
 
 struct dawid {
 	size_t units, raters, classes;

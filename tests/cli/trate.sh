@@ -130,7 +130,6 @@ fails 'no rater' 2 trate -o x.jsonl items.jsonl
 fails 'no output' 2 trate --rater ann items.jsonl
 fails 'a scale of 11' 2 trate --rater ann --scale 11 -o x.jsonl items.jsonl
 run 'no terminal to read keys from' 1 '' '~^trate: /dev/tty: ' setsid -w trate --rater ann -o x.jsonl <items.jsonl
-rm -f x.jsonl
 fails 'one answer, to compare' 3 trate --rater ann -o x.jsonl one.jsonl
 ok 'by line' grep -qx 'trate: one.jsonl: line 1: has one answer, which cannot be compared' "$T.err"
 echo '{"prompt": "a", "answers": ["x", "x"]}' >same.jsonl

@@ -12,6 +12,7 @@
 #include "eval/agreement.h"
 #include "eval/crowdbt.h"
 #include "eval/dawid.h"
+#include "eval/ratings.h"
 
 static void
 close_to(double got, double want, double within)
@@ -216,6 +217,56 @@ test_dawid(void **state)
 	check_dawid(3, false);
 }
 
+/* Worths of deviation 1 around 4; leniencies and errors of five raters, of whom each sees a part. */
+static void
+test_ratings(void **state)
+{
+	(void)state;
+	static const double offset[5] = {0.5, -1, 0, 1, -0.5}, error[5] = {0.3, 0.5, 0.5, 1, 2};
+	static struct vote v[UNITS * 5];
+	struct ratings m;
+	struct err e;
+	double worth[UNITS], off = 0, plain = 0, mean = 0, shift = 0;
+	size_t n = 0;
+	for (uint32_t u = 0; u < UNITS; u++) {
+		worth[u] = 4 + rng_normal(4, RNG_TEST, 0, u);
+		for (uint32_t r = 0; r < 5; r++)
+			if (rng_uniform(4, RNG_TEST, 1, 5 * u + r) < (r == 3 && worth[u] < 4 ? 0.2 : 0.8))
+				v[n++] = (struct vote){u, r, worth[u] + offset[r] + error[r] * rng_normal(4, RNG_TEST, 2, 5 * u + r)};
+	}
+	assert_int_equal(ratings_fit(&m, v, n, UNITS, 5, &e), 0);
+	for (size_t r = 0; r < 5; r++)
+		shift += (m.offset[r] - offset[r]) / 5; /* the mean of all votes is part of the worths */
+	for (size_t r = 0; r < 5; r++) {
+		close_to(m.offset[r] - shift, offset[r], 0.1);
+		close_to(sqrt(m.error[r]), error[r], 0.1);
+		close_to(ratings_reliability(&m, r), 1 / (1 + error[r] * error[r]), 0.05);
+	}
+	for (size_t at = 0, k; (k = vote_run(v + at, n - at)) > 0; at += k) {
+		uint32_t u = v[at].unit;
+		mean = 0;
+		for (size_t i = at; i < at + k; i++)
+			mean += v[i].value / (double)k;
+		plain += fabs(mean - worth[u]) / UNITS;
+		off += fabs(m.worth[u] + shift - worth[u]) / UNITS;
+	}
+	assert_true(off < 0.5 * plain);
+	ratings_free(&m);
+	/* without errors nothing is left over, and nothing divides by 0 */
+	static const struct vote exact[6] = {{0, 0, 1}, {0, 1, 3}, {1, 0, 2}, {1, 1, 4}, {2, 0, 5}, {2, 1, 7}};
+	assert_int_equal(ratings_fit(&m, exact, 6, 3, 2, &e), 0);
+	close_to(m.offset[1] - m.offset[0], 2, 1e-5);
+	close_to(m.worth[0], 2, 1e-5);
+	close_to(m.worth[2], 6, 1e-5);
+	assert_true(ratings_confidence(&m, 0) > 0.999);
+	ratings_free(&m);
+	static const struct vote same[2] = {{0, 0, 3}, {1, 1, 3}};
+	assert_int_equal(ratings_fit(&m, same, 2, 2, 2, &e), 0);
+	close_to(m.worth[1], 3, 1e-12);
+	assert_true(ratings_confidence(&m, 0) >= 0 && ratings_confidence(&m, 0) <= 1);
+	ratings_free(&m);
+}
+
 enum { THINGS = 40, DUELS = 9000 };
 
 /* Scores from -3 to 3; each rater decides as the model has it. */
@@ -296,7 +347,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_alpha), cmocka_unit_test(test_fleiss), cmocka_unit_test(test_cohen),
-	    cmocka_unit_test(test_binomial), cmocka_unit_test(test_dawid), cmocka_unit_test(test_crowd),
+	    cmocka_unit_test(test_binomial), cmocka_unit_test(test_dawid), cmocka_unit_test(test_ratings), cmocka_unit_test(test_crowd),
 	    cmocka_unit_test(test_crowd_gradient)};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
