@@ -146,6 +146,17 @@ if command -v script >/dev/null; then
 	is 'single keys, an arrow that is passed over' "$(lines tty.jsonl)" "$(head -n 1 want)"
 	ok 'the terminal is as it was' grep -qE '[ ;]icanon' out
 	ok 'as wide as the terminal' grep -qE '^-{60}.?$' out
+	(sleep 0.6; printf a; sleep 0.6; printf q; sleep 0.3) |
+	    script -qec 'trate --rater ann -o tty2.jsonl <items.jsonl' /dev/null >out 2>&1
+	is 'items from standard input, keys from the terminal' "$(lines tty2.jsonl)" "$(head -n 1 want)"
+	(sleep 0.6; printf a; sleep 0.6; printf '\003'; sleep 0.6) |
+	    script -qec 'trap : INT; trate --rater ann -o tty3.jsonl items.jsonl; echo "status $?"; stty -a' /dev/null >out 2>&1
+	ok 'interrupted: it dies of the signal' grep -q 'status 130' out
+	ok 'and the terminal is as it was' grep -qE '[ ;]icanon' out
+	is 'and what was said is there' "$(lines tty3.jsonl)" "$(head -n 1 want)"
+	(sleep 0.6; printf '2 1\n'; sleep 0.3; printf '2 1 3\n'; sleep 0.6; printf 'q\n'; sleep 0.3) |
+	    script -qec 'trate --mode rank --rater ann -o tty4.jsonl three.jsonl' /dev/null >out 2>&1
+	is 'lines of a terminal' "$(wc -l <tty4.jsonl) $(grep -c '^Say each' out)" '1 1'
 else
 	skip 'a pseudo-terminal' 'script is not installed'
 fi
