@@ -445,7 +445,8 @@ mem_write(void *ctx, struct iovec *iov, int n, struct err *e)
 			return err_nomem(e, iov[i].iov_len, "a stream in memory");
 		if (mem_grow(&m->data, &m->cap, need, 1, "a stream in memory", e))
 			return -1;
-		memcpy(m->data + m->size, iov[i].iov_base, iov[i].iov_len);
+		if (iov[i].iov_len) /* of nothing, data may still be NULL */
+			memcpy(m->data + m->size, iov[i].iov_base, iov[i].iov_len);
 		m->size = need;
 	}
 	return 0;

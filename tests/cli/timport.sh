@@ -112,6 +112,76 @@ cat mute.jsonl owl.jsonl chat.jsonl >three.jsonl
 run 'bad chats are counted' 0 '' 'timport: records_out=1 skipped_bad=2' timport --as chat --skip-bad three.jsonl -o x3.ten
 fails 'messages in a table' 2 timport --as chat --format csv p.tsv -o x.ten
 fails 'CoNLL of something else' 2 timport --as text --format conll n.conll -o x.ten
+
+# ---- judgements of answers ----
+cat >pref.jsonl <<'END'
+{"prompt": "Hi", "chosen": "Hello.", "rejected": "What?"}
+{"system": "Be short.", "prompt": "Hi", "chosen": "Hey", "rejected": "Good day to you", "margin": 2, "rater": "ann"}
+{"messages": [{"role": "user", "content": "A"}, {"role": "assistant", "content": "B"}, {"role": "user", "content": "C"}], "answers": ["x", "yy", "z"], "ranks": [2, 1, 2], "weight": 0.5, "rater": "bob", "seconds": 3.5, "positions": [2, 0, 1]}
+{"prompt": [{"role": "user", "content": "Q"}], "answers": ["x", "y"], "ranks": [0, 0]}
+{"prompt": "Left out", "answers": ["x"], "ranks": [0]}
+END
+run 'comparisons' 0 '' 'timport: records_out=4 skipped_bad=0 undecided=1' timport --as preference pref.jsonl -o pref.ten
+is 'the kind' "$(tdump -n 0 pref.ten | head -n 1)" 'kind: judgements'
+is 'as they are stored' "$(lines pref.ten)" '{"text":"Hi","turn_ends":[2],"roles":[1],"answers":"Hello.What?","answer_ends":[6,11],"ranks":[1,2],"rater":"","seconds":"nan","weight":1,"margin":0,"positions":[]}
+{"text":"Be short.Hi","turn_ends":[9,11],"roles":[0,1],"answers":"HeyGood day to you","answer_ends":[3,18],"ranks":[1,2],"rater":"ann","seconds":"nan","weight":1,"margin":2,"positions":[]}
+{"text":"ABC","turn_ends":[1,2,3],"roles":[1,2,1],"answers":"xyyz","answer_ends":[1,3,4],"ranks":[2,1,2],"rater":"bob","seconds":3.5,"weight":0.5,"margin":0,"positions":[2,0,1]}
+{"text":"Q","turn_ends":[1],"roles":[1],"answers":"xy","answer_ends":[1,2],"ranks":[0,0],"rater":"","seconds":"nan","weight":1,"margin":0,"positions":[]}'
+is 'fields that no line has are left out' "$(head -n 1 pref.jsonl | timport -q --as preference | lines)" \
+	'{"text":"Hi","turn_ends":[2],"roles":[1],"answers":"Hello.What?","answer_ends":[6,11],"ranks":[1,2]}'
+is 'other names, and fields to keep' "$(echo '{"question": "Hi", "good": "a", "bad": "b", "topic": 7}' |
+    timport -q --as preference --field prompt=question --field chosen=good --field rejected=bad --keep topic | lines)" \
+	'{"text":"Hi","turn_ends":[2],"roles":[1],"answers":"ab","answer_ends":[1,2],"ranks":[1,2],"topic":"7"}'
+printf '{"prompt": "a", "completion": "b", "label": %s}\n' true 0 >liked.jsonl
+is 'liked or not' "$(timport -q --as liked liked.jsonl | lines)" '{"text":"a","turn_ends":[1],"roles":[1],"answers":"b","answer_ends":[1],"liked":1}
+{"text":"a","turn_ends":[1],"roles":[1],"answers":"b","answer_ends":[1],"liked":0}'
+printf '{"prompt": "a", "completion": "b", "rating": 2.5}\n{"prompt": "a", "answers": ["c"], "rating": null}\n' >rated.jsonl
+run 'rated' 0 '' 'timport: records_out=1 skipped_bad=0 undecided=1' timport --as rating rated.jsonl -o rated.ten
+is 'ratings' "$(lines rated.ten)" '{"text":"a","turn_ends":[1],"roles":[1],"answers":"b","answer_ends":[1],"rating":2.5}'
+
+# a clicked answer is better than those above it that were passed over, of those below nothing is known
+cat >clicks.jsonl <<'END'
+{"prompt": "q", "answers": ["a0", "a1", "a2", "a3", "a4"], "clicked": [3, 1], "rater": "me"}
+{"prompt": "q", "answers": ["a0", "a1"], "clicked": [0]}
+{"prompt": "q", "answers": ["a0", "a1"], "clicked": []}
+END
+run 'clicks' 0 '' 'timport: records_out=3 skipped_bad=0 undecided=2' timport --as clicks clicks.jsonl -o clicks.ten
+is 'over what was skipped' "$(lines -f answers -f ranks -f positions -f rater clicks.ten)" '{"answers":"a1a0","ranks":[1,2],"positions":[1,0],"rater":"me"}
+{"answers":"a3a0","ranks":[1,2],"positions":[3,0],"rater":"me"}
+{"answers":"a3a2","ranks":[1,2],"positions":[3,2],"rater":"me"}'
+run 'sound streams' 0 '' '' tcheck -q pref.ten rated.ten clicks.ten
+
+wrong() { # NAME KIND LINE MESSAGE: refused at its line, counted by --skip-bad
+	printf '%s\n' "$3" >wrong.jsonl
+	run "$1" 3 '' "timport: wrong.jsonl: line 1: $4" timport --as "$2" wrong.jsonl -o x.ten
+	case $2 in preference) head -n 1 pref.jsonl ;; rating) head -n 1 rated.jsonl ;; liked) head -n 1 liked.jsonl ;;
+	clicks) head -n 1 clicks.jsonl ;; esac >>wrong.jsonl
+	run "$1: counted" 0 '' '~skipped_bad=1 undecided=0$' timport --as "$2" --skip-bad wrong.jsonl -o skipped.ten
+}
+wrong 'equal answers' preference '{"prompt": "a", "chosen": "x", "rejected": "x"}' 'answers 1 and 2 are the same'
+wrong 'an empty answer' preference '{"prompt": "a", "chosen": "x", "rejected": ""}' "field \`rejected' is empty"
+wrong 'a missing answer' preference '{"prompt": "a", "chosen": "x"}' "has no field \`rejected'"
+wrong 'no prompt' preference '{"chosen": "x", "rejected": "y"}' "has no field \`prompt'"
+wrong 'an empty conversation' preference '{"messages": [], "chosen": "x", "rejected": "y"}' 'the prompt is empty'
+wrong 'too few ranks' preference '{"prompt": "a", "answers": ["x", "y"], "ranks": [1]}' '1 ranks for 2 answers'
+wrong 'a rank below 0' preference '{"prompt": "a", "answers": ["x", "y"], "ranks": [1, -1]}' "field \`ranks': element 2 is not a whole number from 0"
+wrong 'some without rank' preference '{"prompt": "a", "answers": ["x", "y"], "ranks": [1, 0]}' 'some answers have rank 0: no rank, which only all can have'
+wrong 'nobody is best' preference '{"prompt": "a", "answers": ["x", "y"], "ranks": [2, 3]}' 'no answer has rank 1'
+wrong 'one answer' preference '{"prompt": "a", "answers": ["x"], "ranks": [1]}' 'one answer is nothing to compare'
+wrong 'no answers' preference '{"prompt": "a", "answers": [], "ranks": []}' 'there are no answers'
+wrong 'an empty one of several' preference '{"prompt": "a", "answers": ["x", ""], "ranks": [1, 2]}' 'answer 2 is empty'
+wrong 'two at one place' preference '{"prompt": "a", "answers": ["x", "y"], "ranks": [1, 2], "positions": [1, 1]}' 'two answers have position 1'
+wrong 'too few positions' preference '{"prompt": "a", "answers": ["x", "y"], "ranks": [1, 2], "positions": [1]}' '1 positions for 2 answers'
+wrong 'a margin below 0' preference '{"prompt": "a", "chosen": "x", "rejected": "y", "margin": -1}' "field \`margin' is not a number from 0"
+wrong 'a rater without name' preference '{"prompt": "a", "chosen": "x", "rejected": "y", "rater": ""}' "field \`rater' is not a name"
+wrong 'neither liked nor not' liked '{"prompt": "a", "completion": "x", "label": 2}' "field \`label' is not true, false, 1 or 0"
+wrong 'an empty completion' liked '{"prompt": "a", "completion": "", "label": 1}' "field \`completion' is empty"
+wrong 'a rating in words' rating '{"prompt": "a", "completion": "x", "rating": "good"}' "field \`rating' is not a number"
+wrong 'no rating' rating '{"prompt": "a", "completion": "x"}' "has no field \`rating'"
+wrong 'two answers with one rating' rating '{"prompt": "a", "answers": ["x", "y"], "rating": 1}' '2 answers, not one'
+wrong 'a click beside' clicks '{"prompt": "a", "answers": ["x", "y"], "clicked": [2]}' 'answer 2 was clicked, the last is 1'
+wrong 'a click that is no number' clicks '{"prompt": "a", "answers": ["x", "y"], "clicked": ["x"]}' "field \`clicked': element 1 is not the number of an answer, from 0"
+fails 'judgements in a table' 2 timport --as preference --format csv p.tsv -o x.ten
 rm -f x.ten
 
 cp "$ROOT/pipelines/data/stories.txt" .

@@ -56,7 +56,10 @@ tfinetune -q -m chatty.ten --steps 1 -o out.ten @ | chatrows.ten
 teval -q --task -m @ labelled.ten -o out.txt | classifier.ten
 teval -q --task -m classifier.ten @ -o out.txt | labelled.ten
 teval -q --predicted @ -o out.txt | predictions.ten
-tgen -q --chat -m @ -n 2 --prompt x -o out.txt | chatty.ten'
+tgen -q --chat -m @ -n 2 --prompt x -o out.txt | chatty.ten
+trate -q --rater r -o out.jsonl @ | judged.ten
+tagree -q @ | judged.ten
+tagree -q -o out.ten judged.ten @ | judged.ten'
 
 # @ is where /dev/full stands; a row without @ writes to standard output
 writers='
@@ -104,7 +107,13 @@ teval -q --task -m classifier.ten labelled.ten -o @
 teval -q --task -m classifier.ten --predictions @ labelled.ten -o /dev/null
 teval -q --task -m classifier.ten --calibration @ labelled.ten -o /dev/null
 teval -q --predicted predictions.ten
-tgen -q --chat -m chatty.ten -n 2 --prompt x'
+tgen -q --chat -m chatty.ten -n 2 --prompt x
+timport -q --as preference judged.jsonl -o @
+trate -q --rater r -o kept.jsonl judged.ten
+trate -q --rater r -o @ judged.ten
+tagree -q judged.ten
+tagree -q -o @ judged.ten
+tagree -q --raters @ judged.ten'
 
 # tools that no row of a table fits: they write only files by name, one is below
 no_reader='tvocab timport'
@@ -133,6 +142,11 @@ tvocab -q -n 280 --special '<|endoftext|>' --special '<|mask|>' stories.txt -o v
     tgraft -q --head classify --labels 0,1 bert.ten -o classifier.ten &&
     teval -q --task -m classifier.ten --predictions predictions.ten labelled.ten -o /dev/null ||
     { result 1 "preparations"; finish; }
+for i in 1 2 3 4; do
+	printf '{"prompt": "%s", "answers": ["x", "y"], "ranks": [1, 2], "rater": "r"}\n' $i
+done >judged.jsonl
+timport -q --as preference judged.jsonl -o judged.ten
+: >kept.jsonl
 mkdir folder
 : >empty
 cp stories.txt text

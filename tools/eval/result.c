@@ -40,6 +40,14 @@ result_count(struct result *r, const char *name, uint64_t x)
 }
 
 void
+result_text(struct result *r, const char *name, const char *text)
+{
+	char quoted[64];
+	snprintf(quoted, sizeof quoted, r->json ? "\"%s\"" : "%s", text);
+	add(r, name, quoted);
+}
+
+void
 result_write(struct result *r, const char *output)
 {
 	struct err e;

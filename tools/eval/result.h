@@ -15,6 +15,7 @@ struct result {
 
 void result_real(struct result *r, const char *name, double x); /* JSON has null where x is not finite */
 void result_count(struct result *r, const char *name, uint64_t x);
+void result_text(struct result *r, const char *name, const char *text); /* a word of letters and dashes */
 /* Writes to `output` (NULL or "-": standard output) and frees. Exits through cli_fail. */
 void result_write(struct result *r, const char *output);
 

@@ -3,11 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "import/sample.h"
+#include "import/json.h"
 
-/* The string in field `name` of j. */
-static const json_t *
-text_of(const json_t *j, const char *name, struct err *e)
+const json_t *
+member_text(const json_t *j, const char *name, struct err *e)
 {
 	const json_t *v = json_object_get(j, name);
 	if (!v)
@@ -20,7 +19,7 @@ text_of(const json_t *j, const char *name, struct err *e)
 static int
 add_text(struct sample *s, const json_t *j, const char *name, struct err *e)
 {
-	const json_t *v = text_of(j, name, e);
+	const json_t *v = member_text(j, name, e);
 	return v ? sample_text(s, json_string_value(v), json_string_length(v), e) : -1;
 }
 
@@ -46,8 +45,8 @@ add_label(struct sample *s, const json_t *v, const char *name, struct err *e)
 	return sample_label(s, known->names[i], strlen(known->names[i]), e);
 }
 
-static const json_t *
-array_of(const json_t *j, const char *name, struct err *e)
+const json_t *
+member_array(const json_t *j, const char *name, struct err *e)
 {
 	const json_t *v = json_object_get(j, name);
 	if (!v)
@@ -60,7 +59,7 @@ array_of(const json_t *j, const char *name, struct err *e)
 static int
 add_labels(struct sample *s, const json_t *j, const char *name, struct err *e)
 {
-	const json_t *a = array_of(j, name, e);
+	const json_t *a = member_array(j, name, e);
 	for (size_t i = 0; a && i < json_array_size(a); i++)
 		if (add_label(s, json_array_get(a, i), name, e))
 			return -1;
@@ -70,7 +69,7 @@ add_labels(struct sample *s, const json_t *j, const char *name, struct err *e)
 static int
 add_words(struct sample *s, const json_t *j, const char *name, struct err *e)
 {
-	const json_t *a = array_of(j, name, e);
+	const json_t *a = member_array(j, name, e);
 	for (size_t i = 0; a && i < json_array_size(a); i++) {
 		const json_t *w = json_array_get(a, i);
 		if (!json_is_string(w))
@@ -100,13 +99,12 @@ add_turn(struct sample *s, enum chat_role role, const json_t *v, struct err *e)
 	return v ? sample_turn(s, role, json_string_value(v), json_string_length(v), e) : -1;
 }
 
-/* An array of objects that say who speaks, and what. */
-static int
-add_messages(struct sample *s, const json_t *j, const char *name, const char *who, const char *what, struct err *e)
+int
+turns_of_messages(struct sample *s, const json_t *j, const char *name, const char *who, const char *what, struct err *e)
 {
-	const json_t *a = array_of(j, name, e);
+	const json_t *a = member_array(j, name, e);
 	for (size_t i = 0; a && i < json_array_size(a); i++) {
-		const json_t *m = json_array_get(a, i), *role = text_of(m, who, e), *content = role ? text_of(m, what, e) : NULL;
+		const json_t *m = json_array_get(a, i), *role = member_text(m, who, e), *content = role ? member_text(m, what, e) : NULL;
 		int r = role ? role_of(json_string_value(role)) : 0;
 		if (r < 0)
 			err_set(e, ERR_DATA, "role `%.40s' is not system, user, assistant or tool", json_string_value(role));
@@ -116,28 +114,28 @@ add_messages(struct sample *s, const json_t *j, const char *name, const char *wh
 	return a ? 0 : -1;
 }
 
-static int
-add_system(struct sample *s, const json_t *j, const char *name, struct err *e)
+int
+turns_of_system(struct sample *s, const json_t *j, const char *name, struct err *e)
 {
 	const json_t *v = json_object_get(j, name);
 	if (!v || json_is_null(v) || (json_is_string(v) && json_string_length(v) == 0))
 		return 0;
-	return add_turn(s, ROLE_SYSTEM, text_of(j, name, e), e);
+	return add_turn(s, ROLE_SYSTEM, member_text(j, name, e), e);
 }
 
 /* Taori et al. 2023: what to do, and what to do it with, which may be missing or empty. */
 static int
 add_alpaca(struct sample *s, const json_t *j, const char *const *names, struct err *e)
 {
-	const json_t *task = text_of(j, names[NAME_INSTRUCTION], e), *input = json_object_get(j, names[NAME_INPUT]);
-	if (!task || add_system(s, j, names[NAME_SYSTEM], e))
+	const json_t *task = member_text(j, names[NAME_INSTRUCTION], e), *input = json_object_get(j, names[NAME_INPUT]);
+	if (!task || turns_of_system(s, j, names[NAME_SYSTEM], e))
 		return -1;
 	if (!json_is_string(input) || json_string_length(input) == 0)
-		return add_turn(s, ROLE_USER, task, e) || add_turn(s, ROLE_ASSISTANT, text_of(j, names[NAME_OUTPUT], e), e) ? -1 : 0;
+		return add_turn(s, ROLE_USER, task, e) || add_turn(s, ROLE_ASSISTANT, member_text(j, names[NAME_OUTPUT], e), e) ? -1 : 0;
 	json_t *both = json_sprintf("%s\n\n%s", json_string_value(task), json_string_value(input));
 	int rc = both ? add_turn(s, ROLE_USER, both, e) : err_set(e, ERR_DATA, "the instruction or the input has a NUL");
 	json_decref(both);
-	return rc || add_turn(s, ROLE_ASSISTANT, text_of(j, names[NAME_OUTPUT], e), e) ? -1 : 0;
+	return rc || add_turn(s, ROLE_ASSISTANT, member_text(j, names[NAME_OUTPUT], e), e) ? -1 : 0;
 }
 
 /* ---- the whole ---- */
@@ -182,17 +180,18 @@ add_fields(struct sample *s, const json_t *j, struct err *e)
 	case IMPORT_TAGGED:
 		return add_words(s, j, names[NAME_TOKENS], e) || add_labels(s, j, names[NAME_TAGS], e);
 	case IMPORT_CHAT:
-		return add_messages(s, j, names[NAME_MESSAGES], names[NAME_ROLE], names[NAME_CONTENT], e);
+		return turns_of_messages(s, j, names[NAME_MESSAGES], names[NAME_ROLE], names[NAME_CONTENT], e);
 	case IMPORT_COMPLETION:
-		return add_system(s, j, names[NAME_SYSTEM], e) || add_turn(s, ROLE_USER, text_of(j, names[NAME_PROMPT], e), e) ||
-		    add_turn(s, ROLE_ASSISTANT, text_of(j, names[NAME_COMPLETION], e), e);
+		return turns_of_system(s, j, names[NAME_SYSTEM], e) || add_turn(s, ROLE_USER, member_text(j, names[NAME_PROMPT], e), e) ||
+		    add_turn(s, ROLE_ASSISTANT, member_text(j, names[NAME_COMPLETION], e), e);
 	case IMPORT_ALPACA:
 		return add_alpaca(s, j, names, e);
 	case IMPORT_SHAREGPT:
-		return add_system(s, j, names[NAME_SYSTEM], e) ||
-		    add_messages(s, j, names[NAME_CONVERSATIONS], names[NAME_FROM], names[NAME_VALUE], e);
+		return turns_of_system(s, j, names[NAME_SYSTEM], e) ||
+		    turns_of_messages(s, j, names[NAME_CONVERSATIONS], names[NAME_FROM], names[NAME_VALUE], e);
+	default: /* opinions */
+		return opinion_json(s, j, e);
 	}
-	return 0;
 }
 
 int

@@ -7,12 +7,13 @@
 #include "base/mem.h"
 
 const char *const import_names[IMPORT_NAMES] = {"text", "label", "labels", "value", "tokens", "tags", "messages", "role",
-    "content", "prompt", "completion", "instruction", "input", "output", "conversations", "from", "system"};
+    "content", "prompt", "completion", "instruction", "input", "output", "conversations", "from", "system", "chosen",
+    "rejected", "answers", "ranks", "rating", "clicked", "rater", "seconds", "positions", "weight", "margin"};
 
 static bool
 is_chat(enum import_kind k)
 {
-	return k >= IMPORT_CHAT;
+	return k >= IMPORT_CHAT && !import_is_opinion(k);
 }
 
 int
@@ -33,15 +34,45 @@ sample_free(struct sample *s)
 	free(s->label.data);
 	free(s->ends);
 	free(s->roles);
+	opinion_free(&s->opinion);
 	memset(s, 0, sizeof *s);
 }
 
 /* ---- out ---- */
 
+/* Behind the prompt; the optional fields come last, in the order of enum opinion_option. */
+static const struct { const char *name; enum ten_class cls; unsigned bits, rank; } optional[OPINION_OPTIONS] = {
+    {"rater", TEN_TEXT, 8, 1}, {"seconds", TEN_FLOAT, 64, 0}, {"weight", TEN_FLOAT, 64, 0}, {"margin", TEN_FLOAT, 64, 0},
+    {"positions", TEN_UINT, 32, 1}};
+
+static size_t
+options_of(enum import_kind k)
+{
+	return k == IMPORT_PREFERENCE || k == IMPORT_CLICKS ? OPINION_OPTIONS : OPINION_MARGIN;
+}
+
+static int
+opinion_fields(enum import_kind k, struct ten_head *h, struct err *e)
+{
+	uint64_t ragged = TEN_RAGGED;
+	int rc = ten_head_add(h, "answers", TEN_TEXT, 8, 1, &ragged, e) || ten_head_add(h, "answer_ends", TEN_UINT, 32, 1, &ragged, e);
+	if (k == IMPORT_LIKED)
+		rc = rc || ten_head_add(h, "liked", TEN_UINT, 8, 0, NULL, e);
+	else if (k == IMPORT_RATING)
+		rc = rc || ten_head_add(h, "rating", TEN_FLOAT, 64, 0, NULL, e);
+	else
+		rc = rc || ten_head_add(h, "ranks", TEN_UINT, 32, 1, &ragged, e);
+	for (size_t i = 0; i < options_of(k) && !rc; i++)
+		rc = ten_head_add(h, optional[i].name, optional[i].cls, optional[i].bits, optional[i].rank,
+		    optional[i].rank ? &ragged : NULL, e);
+	return rc;
+}
+
 int
 sample_fields(const struct sample_rules *r, struct ten_head *h, struct err *e)
 {
-	static const char *const kinds[] = {"text", "labelled", "labelled", "labelled", "tagged", "chat", "chat", "chat", "chat"};
+	static const char *const kinds[] = {"text", "labelled", "labelled", "labelled", "tagged", "chat", "chat", "chat", "chat",
+	    "judgements", "judgements", "judgements", "judgements", "judgements"};
 	uint64_t ragged = TEN_RAGGED;
 	size_t size = strlen(kinds[r->kind]);
 	memcpy(h->kind, kinds[r->kind], size + 1);
@@ -53,12 +84,56 @@ sample_fields(const struct sample_rules *r, struct ten_head *h, struct err *e)
 	if (r->kind == IMPORT_TAGGED)
 		rc = rc || ten_head_add(h, "word_ends", TEN_UINT, 32, 1, &ragged, e) ||
 		    ten_head_add(h, "tags", TEN_TEXT, 8, 1, &ragged, e);
-	if (is_chat(r->kind))
+	if (is_chat(r->kind) || import_is_opinion(r->kind))
 		rc = rc || ten_head_add(h, "turn_ends", TEN_UINT, 32, 1, &ragged, e) ||
 		    ten_head_add(h, "roles", TEN_UINT, 8, 1, &ragged, e);
+	if (import_is_opinion(r->kind))
+		rc = rc || opinion_fields(r->kind, h, e);
 	for (size_t i = 0; i < r->kept.n && !rc; i++)
 		rc = ten_head_add(h, table_cell(&r->kept, i), TEN_TEXT, 8, 1, &ragged, e);
 	return rc ? -1 : 0;
+}
+
+bool
+sample_lacks(const struct sample *s, const char *name)
+{
+	for (size_t i = 0; i < options_of(s->rules->kind); i++)
+		if (strcmp(optional[i].name, name) == 0)
+			return !(s->opinion.seen >> i & 1);
+	return false;
+}
+
+size_t
+sample_records(const struct sample *s)
+{
+	return s->opinion.undecided ? 0 : s->rules->kind == IMPORT_CLICKS ? s->opinion.npairs : 1;
+}
+
+int
+sample_opinion(struct sample *s, size_t i, struct ten_value *v, struct err *e)
+{
+	static const uint32_t clicked_first[2] = {1, 2};
+	struct opinion *o = &s->opinion;
+	enum import_kind k = s->rules->kind;
+	bool pairs = k == IMPORT_CLICKS;
+	size_t n = 0;
+	if (pairs && opinion_show_pair(o, i, e))
+		return -1;
+	v[n++] = ten_vector(s->text.data, s->text.size);
+	v[n++] = ten_vector(s->ends, s->n);
+	v[n++] = ten_vector(s->roles, s->n);
+	v[n++] = pairs ? ten_vector(o->pair.data, o->pair.size) : ten_vector(o->answers.data, o->answers.size);
+	v[n++] = pairs ? ten_vector(o->pair_ends, 2) : ten_vector(o->ends, o->k);
+	v[n++] = k == IMPORT_LIKED ? ten_vector(&o->liked, 1) : k == IMPORT_RATING ? ten_vector(&o->rating, 1)
+	    : pairs ? ten_vector(clicked_first, 2) : ten_vector(o->ranks, o->k);
+	const struct ten_value all[OPINION_OPTIONS] = {ten_vector(o->rater.data, o->rater.size), ten_vector(&o->seconds, 1),
+	    ten_vector(&o->weight, 1), ten_vector(&o->margin, 1),
+	    pairs ? ten_vector(o->pairs[i], 2) : ten_vector(o->positions, o->npositions)};
+	for (size_t j = 0; j < options_of(k); j++)
+		v[n++] = all[j];
+	for (size_t j = 0; j < s->rules->kept.n; j++)
+		v[n++] = ten_vector(s->kept[j].data, s->kept[j].size);
+	return 0;
 }
 
 size_t
@@ -87,6 +162,7 @@ sample_reset(struct sample *s)
 {
 	s->text.size = s->label.size = s->n = s->tags = 0;
 	s->value = (double)NAN;
+	opinion_reset(&s->opinion);
 	for (size_t i = 0; i < s->rules->kept.n; i++)
 		s->kept[i].size = 0;
 }
@@ -198,6 +274,8 @@ sample_check(const struct sample *s, struct err *e)
 		return err_set(e, ERR_DATA, "there are no words");
 	if (k == IMPORT_TAGGED && s->tags != s->n)
 		return err_set(e, ERR_DATA, "%zu tags for %zu words", s->tags, s->n);
+	if (import_is_opinion(k) && s->n == 0)
+		return err_set(e, ERR_DATA, "the prompt is empty");
 	for (size_t i = 0; is_chat(k) && i < s->n; i++)
 		if (s->roles[i] == ROLE_ASSISTANT)
 			return 0;
@@ -218,6 +296,11 @@ sample_needs(enum import_kind kind, bool needed[IMPORT_NAMES])
 	case IMPORT_COMPLETION: needed[NAME_PROMPT] = needed[NAME_COMPLETION] = true; break;
 	case IMPORT_ALPACA: needed[NAME_INSTRUCTION] = needed[NAME_OUTPUT] = true; break;
 	case IMPORT_SHAREGPT: needed[NAME_CONVERSATIONS] = true; break;
+	case IMPORT_PREFERENCE:
+	case IMPORT_LIKED:
+	case IMPORT_RATING:
+	case IMPORT_CLICKS:
+	case IMPORT_ANSWERS: break; /* only JSON, which may have them in several ways */
 	}
 }
 

@@ -9,17 +9,27 @@
 
 #include "common/labels.h"
 #include "common/table.h"
+#include "import/opinion.h"
 #include "ten.h"
 #include "text/template.h"
 
 /* What the records are. */
 enum import_kind { IMPORT_TEXT, IMPORT_LABELLED, IMPORT_MULTILABEL, IMPORT_VALUE, IMPORT_TAGGED, IMPORT_CHAT,
-	IMPORT_COMPLETION, IMPORT_ALPACA, IMPORT_SHAREGPT };
+	IMPORT_COMPLETION, IMPORT_ALPACA, IMPORT_SHAREGPT, IMPORT_PREFERENCE, IMPORT_LIKED, IMPORT_RATING, IMPORT_CLICKS,
+	IMPORT_ANSWERS /* of which nothing is said yet */ };
+
+/* Of answers to a prompt. */
+static inline bool
+import_is_opinion(enum import_kind k)
+{
+	return k >= IMPORT_PREFERENCE;
+}
 
 /* Names that an input has for what we need; the default is our own. */
 enum import_name { NAME_TEXT, NAME_LABEL, NAME_LABELS, NAME_VALUE, NAME_TOKENS, NAME_TAGS, NAME_MESSAGES, NAME_ROLE,
 	NAME_CONTENT, NAME_PROMPT, NAME_COMPLETION, NAME_INSTRUCTION, NAME_INPUT, NAME_OUTPUT, NAME_CONVERSATIONS, NAME_FROM,
-	NAME_SYSTEM, IMPORT_NAMES };
+	NAME_SYSTEM, NAME_CHOSEN, NAME_REJECTED, NAME_ANSWERS, NAME_RANKS, NAME_RATING, NAME_CLICKED, NAME_RATER, NAME_SECONDS,
+	NAME_POSITIONS, NAME_WEIGHT, NAME_MARGIN, IMPORT_NAMES };
 extern const char *const import_names[IMPORT_NAMES];
 
 struct sample_rules {
@@ -40,6 +50,7 @@ struct sample {
 	uint8_t *roles;           /* of turns */
 	size_t n, cap, cap_roles; /* words or turns */
 	size_t tags;              /* that have been added */
+	struct opinion opinion;
 };
 
 int sample_open(struct sample *s, const struct sample_rules *r, struct err *e);
@@ -48,6 +59,11 @@ void sample_free(struct sample *s);
 /* The fields of the output, and the values of the sample in their order. */
 int sample_fields(const struct sample_rules *r, struct ten_head *h, struct err *e);
 size_t sample_values(const struct sample *s, struct ten_value *v);
+/* Of opinions: how many records the sample makes, and the values of the i-th. */
+size_t sample_records(const struct sample *s);
+int sample_opinion(struct sample *s, size_t i, struct ten_value *v, struct err *e);
+/* Of opinions: the field called `name` is one that no sample had, so the output does without. */
+bool sample_lacks(const struct sample *s, const char *name);
 
 /* Each 0, or -1 with *e filled: ERR_DATA says what is wrong with the record, without place. */
 void sample_reset(struct sample *s);

@@ -1,0 +1,212 @@
+#include "import/importing.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "text/documents.h"
+
+/* What is wrong with the record that begins at the line. */
+static void
+bad(struct importing *m, const char *what)
+{
+	if (!m->skip_bad)
+		cli_die(ERR_DATA, "%s: line %" PRIu64 ": %s", m->file, m->line, what);
+	m->bad++;
+}
+
+void
+import_put(struct importing *m, int rc, const struct err *why)
+{
+	struct err e;
+	if (rc && why->code != ERR_DATA)
+		cli_fail(why);
+	if (rc) {
+		bad(m, why->msg);
+		return;
+	}
+	if (sample_learn(&m->sample, &e))
+		cli_die(e.code, "%s: line %" PRIu64 ": %s", m->file, m->line, e.msg);
+	size_t n = sample_records(&m->sample);
+	for (size_t i = 0; i < n; i++, m->records++) {
+		if (!import_is_opinion(m->rules.kind))
+			sample_values(&m->sample, m->values);
+		else if (sample_opinion(&m->sample, i, m->values, &e))
+			cli_fail(&e);
+		if (!m->spool)
+			cli_write(&m->out, m->values);
+		else if (ten_write(m->spool, m->values, &e))
+			cli_fail(&e);
+	}
+	m->undecided += n == 0;
+}
+
+/* ---- JSON lines ---- */
+
+static bool
+blank(const char *line, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!strchr(" \t\r\n", line[i]))
+			return false;
+	return true;
+}
+
+void
+import_json(struct importing *m, int fd)
+{
+	struct err e, why;
+	struct documents d;
+	const char *line;
+	size_t n;
+	int got;
+	documents_open(&d, fd, m->file, SPLIT_LINE, NULL);
+	while ((got = documents_next(&d, &line, &n, &e)) > 0) {
+		json_error_t error;
+		m->line++;
+		if (blank(line, n))
+			continue;
+		json_t *j = json_loadb(line, n, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &error);
+		sample_reset(&m->sample);
+		int rc = j ? sample_json(&m->sample, j, &why) : err_set(&why, ERR_DATA, "%s", error.text);
+		import_put(m, rc, &why);
+		json_decref(j);
+	}
+	if (got < 0)
+		cli_fail(&e);
+	documents_close(&d);
+}
+
+/* ---- tables ---- */
+
+static size_t
+column_of(const struct importing *m, const struct table_row *names, const char *name)
+{
+	for (size_t i = 0; i < names->n; i++)
+		if (strcmp(table_cell(names, i), name) == 0)
+			return i;
+	cli_die(ERR_DATA, "%s: has no column `%s'", m->file, name);
+}
+
+void
+import_table(struct importing *m, int fd)
+{
+	struct err e;
+	struct table t;
+	struct table_row row = {0}, names = {0};
+	size_t column[IMPORT_NAMES], *kept = mem_zalloc(m->rules.kept.n, sizeof *kept, "columns", &e);
+	bool needed[IMPORT_NAMES];
+	int got = 1;
+	table_open(&t, fd, m->file, m->csv);
+	if (!kept || (m->columns ? table_split(&names, m->columns, &e) : (got = table_next(&t, &names, &e)) < 0))
+		cli_fail(&e);
+	if (got == 0)
+		cli_die(ERR_DATA, "%s: is empty, not even the names of the columns are there", m->file);
+	sample_needs(m->rules.kind, needed);
+	for (int i = 0; i < IMPORT_NAMES; i++)
+		column[i] = needed[i] ? column_of(m, &names, m->rules.names[i]) : SIZE_MAX;
+	for (size_t i = 0; i < m->rules.kept.n; i++)
+		kept[i] = column_of(m, &names, table_cell(&m->rules.kept, i));
+	while ((got = table_next(&t, &row, &e)) != 0) {
+		m->line = t.first_line;
+		if (got > 0) {
+			sample_reset(&m->sample);
+			got = row.n == names.n ? sample_row(&m->sample, &row, column, kept, &e)
+			    : err_set(&e, ERR_DATA, "has %zu columns, not %zu", row.n, names.n);
+		}
+		import_put(m, got, &e);
+	}
+	table_row_free(&row);
+	table_row_free(&names);
+	table_close(&t);
+	free(kept);
+}
+
+/* ---- CoNLL: a word a line, columns between blanks, sentences between empty lines ---- */
+
+struct cells {
+	const char *text[64];
+	size_t size[64], n;
+};
+
+static void
+cells_of(struct cells *c, const char *line, size_t n)
+{
+	c->n = 0;
+	for (size_t i = 0; i < n;) {
+		size_t from = i;
+		while (i < n && !strchr(" \t\r\n", line[i]))
+			i++;
+		if (i > from && c->n < 64) {
+			c->text[c->n] = line + from;
+			c->size[c->n++] = i - from;
+		}
+		while (i < n && strchr(" \t\r\n", line[i]))
+			i++;
+	}
+}
+
+/* A word and its tag, and of the first word what is kept. */
+static int
+add_line(struct importing *m, const struct cells *c, size_t word, size_t tag, const size_t *kept, size_t want,
+    struct err *e)
+{
+	tag = tag == SIZE_MAX ? c->n - 1 : tag;
+	if (c->n < 2 || word >= c->n || tag >= c->n || (want && c->n != want))
+		return err_set(e, ERR_DATA, "has %zu columns%s", c->n, c->n < 2 ? ", at least a word and its tag are needed" : "");
+	for (size_t i = 0; i < m->rules.kept.n && m->sample.n == 0; i++)
+		if (sample_keep(&m->sample, i, c->text[kept[i]], c->size[kept[i]], e))
+			return -1;
+	return sample_word(&m->sample, c->text[word], c->size[word], e) ||
+	    sample_label(&m->sample, c->text[tag], c->size[tag], e) ? -1 : 0;
+}
+
+void
+import_conll(struct importing *m, int fd)
+{
+	struct err e, why;
+	struct documents d;
+	struct table_row names = {0};
+	const char *line;
+	size_t n, word = 0, tag = SIZE_MAX, *kept = mem_zalloc(m->rules.kept.n, sizeof *kept, "columns", &e);
+	uint64_t at = 0;
+	int got, failed = 0;
+	if (!kept || (m->columns && table_split(&names, m->columns, &e)))
+		cli_fail(&e);
+	if (m->columns) {
+		word = column_of(m, &names, m->rules.names[NAME_TOKENS]);
+		tag = column_of(m, &names, m->rules.names[NAME_TAGS]);
+	}
+	for (size_t i = 0; i < m->rules.kept.n; i++)
+		kept[i] = column_of(m, &names, table_cell(&m->rules.kept, i));
+	documents_open(&d, fd, m->file, SPLIT_LINE, NULL);
+	sample_reset(&m->sample);
+	for (bool open = false; (got = documents_next(&d, &line, &n, &e)) >= 0;) {
+		struct cells c = {0};
+		at++;
+		if (got)
+			cells_of(&c, line, n);
+		if (c.n && c.size[0] == 10 && memcmp(c.text[0], "-DOCSTART-", 10) == 0)
+			continue;
+		if (c.n == 0 && open) {
+			import_put(m, failed ? failed : sample_check(&m->sample, &why), &why);
+			sample_reset(&m->sample);
+			open = false;
+			failed = 0;
+		}
+		if (!got)
+			break;
+		if (c.n && !failed) {
+			m->line = at;
+			failed = add_line(m, &c, word, tag, kept, names.n, &why);
+		}
+		open = open || c.n;
+	}
+	if (got < 0)
+		cli_fail(&e);
+	documents_close(&d);
+	table_row_free(&names);
+	free(kept);
+}
