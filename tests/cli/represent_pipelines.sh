@@ -19,6 +19,14 @@ for r in rows:
         before = tag
 print(len(rows) >= 300, sorted(types), len({" ".join(r["tokens"]) for r in rows}) == len(rows))' "$data/entities.jsonl")" \
 	"True ['', 'organisation', 'person', 'place'] True"
+is 'preferences: enough, two raters or more each, about prompts of the conversations' "$(python3 -c 'import json, sys
+rows = [json.loads(l) for l in open(sys.argv[1])]
+asked = {json.loads(l)["messages"][0]["content"] for l in open(sys.argv[2])}
+pairs = {}
+for r in rows:
+    assert r["chosen"] != r["rejected"] and r["prompt"] in asked
+    pairs.setdefault((r["prompt"], *sorted([r["chosen"], r["rejected"]])), set()).add(r["rater"])
+print(len(pairs) >= 200, min(map(len, pairs.values())) >= 2)' "$data/preferences.jsonl" "$data/chats.jsonl")" 'True True'
 command -v gnuplot >/dev/null || { skip 'bert.mk' 'gnuplot is not installed'; finish; exit; }
 pipeline() { # NAME OUT -jN
 	env -u MAKEFLAGS -u MAKELEVEL make -s -f "$ROOT/pipelines/$1.mk" BIN="$BUILD/bin" OUT="$2" VOCAB=400 LAYERS=1 HEADS=2 \
