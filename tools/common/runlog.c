@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "common/cli.h"
 
-/* Names of the columns but the last: step is UINT64, the others FLOAT64. */
+/* Names of the columns that every log has: step is UINT64, the others FLOAT64. */
 static const char *const names[RUN_EVAL_SCORE] = {"step", "loss", "grad_norm", "lr", "tokens",
     "tokens_per_s", "gemm_share", "eval_loss"};
 
@@ -27,34 +27,48 @@ run_log_free(struct run_log *l)
 	memset(l, 0, sizeof *l);
 }
 
-static int
-log_head(struct ten_head *h, const struct run_log *l, const struct ten_head *own, struct err *e)
+/* The columns of the file in order, and their names; returns how many. */
+static size_t
+columns_of(const struct run_log *l, int which[RUN_COLUMNS], const char *called[RUN_COLUMNS], char score[80])
 {
-	char score[80];
-	snprintf(h->kind, sizeof h->kind, "metrics");
-	for (int i = 0; i < RUN_EVAL_SCORE; i++)
-		if (ten_head_add(h, names[i], i == RUN_STEP ? TEN_UINT : TEN_FLOAT, 64, 0, NULL, e))
-			return -1;
-	snprintf(score, sizeof score, "eval_%s", l->score ? l->score : "");
-	if (l->score && ten_head_add(h, score, TEN_FLOAT, 64, 0, NULL, e))
-		return -1;
-	return ten_head_merge_prov(h, own, e);
+	size_t n = 0;
+	for (int c = 0; c < RUN_EVAL_SCORE; c++) {
+		which[n] = c;
+		called[n++] = names[c];
+		for (int i = 0; c == RUN_LOSS && l->own && l->own[i]; i++) {
+			which[n] = RUN_OWN + i;
+			called[n++] = l->own[i];
+		}
+	}
+	if (l->score) {
+		snprintf(score, 80, "eval_%s", l->score);
+		which[n] = RUN_EVAL_SCORE;
+		called[n++] = score;
+	}
+	return n;
 }
 
 void
 run_log_write(const struct run_log *l, const char *path, const struct ten_head *own)
 {
 	struct err e;
-	struct ten_head h = {0};
+	struct ten_head h = {.kind = "metrics"};
 	struct cli_out out;
-	if (log_head(&h, l, own, &e))
+	int which[RUN_COLUMNS];
+	const char *called[RUN_COLUMNS];
+	char score[80];
+	size_t n = columns_of(l, which, called, score);
+	for (size_t i = 0; i < n; i++)
+		if (ten_head_add(&h, called[i], which[i] == RUN_STEP ? TEN_UINT : TEN_FLOAT, 64, 0, NULL, &e))
+			cli_fail(&e);
+	if (ten_head_merge_prov(&h, own, &e))
 		cli_fail(&e);
 	cli_open_raw(&out, path, &h, NULL);
 	for (size_t i = 0; i < l->n; i++) {
 		uint64_t step = (uint64_t)l->rows[i][RUN_STEP];
 		struct ten_value v[RUN_COLUMNS];
-		for (int c = 0; c < RUN_COLUMNS; c++)
-			v[c] = ten_vector(c == RUN_STEP ? (const void *)&step : &l->rows[i][c], 1);
+		for (size_t c = 0; c < n; c++)
+			v[c] = ten_vector(which[c] == RUN_STEP ? (const void *)&step : &l->rows[i][which[c]], 1);
 		cli_write(&out, v);
 	}
 	cli_close_out(&out);

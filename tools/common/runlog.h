@@ -10,14 +10,18 @@
 
 #include "base/err.h"
 #include "ten.h"
+#include "train/trainer.h"
 
 enum run_column { RUN_STEP, RUN_LOSS, RUN_GRAD_NORM, RUN_LR, RUN_TOKENS, RUN_TOKENS_PER_S,
-	RUN_GEMM_SHARE, RUN_EVAL_LOSS, RUN_EVAL_SCORE, RUN_COLUMNS };
+	RUN_GEMM_SHARE, RUN_EVAL_LOSS, RUN_EVAL_SCORE, RUN_OWN, /* the objective's own begin here */
+	RUN_COLUMNS = RUN_OWN + STEP_COLUMNS };
 
 struct run_log {
 	double (*rows)[RUN_COLUMNS];
 	size_t n, cap;
 	const char *score; /* what RUN_EVAL_SCORE is called, NULL: there is none */
+	const char *const *own; /* names of the objective's columns, NULL-terminated; NULL: there are none. They are written
+	                         * right behind the loss */
 };
 
 /* Appends a row; columns that do not apply are NaN. */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/judging.h"
 #include "math/gemm.h"
 
 const char *const train_schedules[] = {"constant", "linear", "cosine", "wsd", "wsd-sqrt", NULL};
@@ -64,6 +65,13 @@ contrastive(const struct train_run *r)
 	return r->objective == OBJECTIVE_CONTRASTIVE;
 }
 
+/* The objective looks at the language head. */
+static bool
+has_logits(const struct train_run *r)
+{
+	return r->objective < OBJECTIVE_CONTRASTIVE || r->objective == OBJECTIVE_PREFERENCE;
+}
+
 static size_t
 views(const struct train_run *r)
 {
@@ -77,12 +85,12 @@ static double
 step_operations(const struct train_run *r)
 {
 	const struct config *c = r->trainer.cfg;
-	double blocks = 0, head = r->objective >= OBJECTIVE_CONTRASTIVE ? 0 : (double)(c->vocab * c->width), attention = 0;
+	double blocks = 0, head = has_logits(r) ? (double)(c->vocab * c->width) : 0, attention = 0;
 	for (size_t i = 0; i < r->table.n; i++) {
 		const struct param *p = &r->table.items[i];
 		if (p->rank == 2 && p->slot >= SLOT_NORM1 && p->slot <= SLOT_DOWN_B)
 			blocks += (double)p->size;
-		if (p->slot == SLOT_TRANSFORM && r->objective < OBJECTIVE_CONTRASTIVE)
+		if (p->slot == SLOT_TRANSFORM && has_logits(r))
 			head += (double)p->size;
 	}
 	for (size_t i = 0; i < r->rows.nspans; i++)
@@ -97,7 +105,9 @@ static struct train_opts
 trainer_opts(const struct train_run *r)
 {
 	size_t longest = r->data.longest, rows = r->micro && r->micro < r->batch ? r->micro : r->batch;
-	size_t tokens = rows * views(r) * longest;
+	size_t tokens, largest = r->eval_largest > r->data.largest ? r->eval_largest : r->data.largest;
+	if (__builtin_mul_overflow(rows * views(r), r->data.largest, &tokens))
+		cli_die(ERR_USAGE, "a batch of %zu rows is too large", rows);
 	longest = r->eval_longest > longest ? r->eval_longest : longest;
 	return (struct train_opts){
 	    .schedule = {(enum schedule_kind)r->schedule, r->lr, r->min_lr < 0 ? r->lr / 10 : r->min_lr,
@@ -106,9 +116,9 @@ trainer_opts(const struct train_run *r)
 	    .clip = r->clip,
 	    .dropout = r->dropout,
 	    .seed = r->seed,
-	    .max_tokens = tokens > longest ? tokens : longest,
+	    .max_tokens = tokens > largest ? tokens : largest,
 	    .max_keys = longest,
-	    .no_language = r->objective >= OBJECTIVE_CONTRASTIVE};
+	    .no_language = !has_logits(r)};
 }
 
 static void
@@ -129,6 +139,8 @@ check_options(const struct train_run *r)
 static enum row_use
 row_use(const struct train_run *r)
 {
+	if (r->fine && r->fine->judging)
+		return ROWS_CANDIDATES;
 	return contrastive(r) ? ROWS_VIEWS : r->objective == OBJECTIVE_TASK ? ROWS_WHOLE : row_use_of(&r->cfg);
 }
 
@@ -174,6 +186,8 @@ train_open_rows(struct train_run *r, struct row_source *s, const char *path)
 	if (row_source_open(s, path, &r->cfg, row_use(r), &e))
 		cli_fail(&e);
 	check_data(r, s);
+	if (r->fine && r->fine->judging)
+		judging_need(r, s);
 }
 
 /* A mistake in --eval is told before the first step, not after many. */
@@ -187,6 +201,7 @@ check_eval(struct train_run *r)
 		row_labels_close(&r->fine->eval_labels);
 	}
 	r->eval_longest = s.longest;
+	r->eval_largest = s.largest;
 	row_source_close(&s);
 }
 
@@ -269,7 +284,7 @@ open_all(struct train_run *r, const char *data)
 		cli_fail(&e);
 	r->cfg = r->file.cfg;
 	if (r->fine) {
-		if (row_source_open(&r->data, data, &r->cfg, ROWS_WHOLE, &e))
+		if (row_source_open(&r->data, data, &r->cfg, r->fine->judging ? ROWS_CANDIDATES : ROWS_WHOLE, &e))
 			cli_fail(&e);
 		finetune_choose(r, data);
 		check_data(r, &r->data);
@@ -459,6 +474,7 @@ one_step(struct train_run *r, double row[RUN_COLUMNS])
 	row[RUN_TOKENS_PER_S] = (double)s.tokens / took;
 	row[RUN_GEMM_SHARE] = r->gemm_rate > 0 ? step_operations(r) / took / r->gemm_rate : (double)NAN;
 	row[RUN_EVAL_LOSS] = row[RUN_EVAL_SCORE] = (double)NAN;
+	memcpy(row + RUN_OWN, s.columns, sizeof s.columns);
 	if (r->eval && (due(step, r->eval_every) || step == r->steps))
 		evaluate_and_keep_best(r, row);
 	if (r->log && (due(step, r->log_every) || step == r->steps || !isnan(row[RUN_EVAL_LOSS])))
@@ -469,9 +485,12 @@ one_step(struct train_run *r, double row[RUN_COLUMNS])
 static void
 show(struct cli_progress *p, const struct train_run *r, const double row[RUN_COLUMNS], const double eval[2])
 {
-	char extra[160];
+	char extra[400];
+	const char *const *own = r->state.log.own;
 	int n = snprintf(extra, sizeof extra, "loss=%.4f grad_norm=%.3f lr=%.2e tokens_per_s=%.0f gemm_share=%.2f",
 	    row[RUN_LOSS], row[RUN_GRAD_NORM], row[RUN_LR], row[RUN_TOKENS_PER_S], row[RUN_GEMM_SHARE]);
+	for (int i = 0; own && own[i] && n > 0 && (size_t)n < sizeof extra; i++)
+		n += snprintf(extra + n, sizeof extra - (size_t)n, " %s=%.4g", own[i], row[RUN_OWN + i]);
 	if (!isnan(eval[0]) && n > 0 && (size_t)n < sizeof extra)
 		n += snprintf(extra + n, sizeof extra - (size_t)n, " eval_loss=%.4f", eval[0]);
 	if (!isnan(eval[0]) && r->state.log.score && n > 0 && (size_t)n < sizeof extra)
@@ -550,6 +569,7 @@ train_run(struct train_run *r, const char *data)
 		r->gemm_rate = measure_gemm();
 	if (r->fine && r->fine->metric > MEASURE_LOSS)
 		r->state.log.score = measure_name((enum measure)r->fine->metric);
+	r->state.log.own = r->trainer.objective ? r->trainer.objective->columns : NULL;
 	run_steps(r);
 	if (r->fine && r->eval && isfinite(r->state.best_score))
 		checkpoint_load_best(&r->checkpoint, &r->trainer);

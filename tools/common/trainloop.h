@@ -11,7 +11,8 @@
 #include "common/finetune.h"
 #include "train/contrast.h"
 
-enum objective_kind { OBJECTIVE_CAUSAL, OBJECTIVE_MASKED, OBJECTIVE_CONTRASTIVE, OBJECTIVE_TASK };
+enum objective_kind { OBJECTIVE_CAUSAL, OBJECTIVE_MASKED, OBJECTIVE_CONTRASTIVE, OBJECTIVE_TASK,
+	OBJECTIVE_REWARD, OBJECTIVE_PREFERENCE };
 
 struct train_run {
 	/* options; the defaults are those of TRAIN_DEFAULTS */
@@ -38,7 +39,8 @@ struct train_run {
 	struct ten_head own;   /* of the result */
 	struct checkpoint checkpoint;
 	struct rows rows, eval_rows;
-	size_t eval_longest;   /* row of the evaluation, 0 without one */
+	size_t eval_longest;   /* row of the evaluation, 0 without one; of candidates sequence and record: */
+	size_t eval_largest;
 	double gemm_rate;      /* operations a second of the machine, 0 = not measured */
 };
 
