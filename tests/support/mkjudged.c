@@ -39,11 +39,12 @@ unescape(char *s)
 {
 	char *to = s;
 	for (; *s; s++) {
-		bool end = s[0] == '\\' && s[1] == 'n';
-		s += end;
-		*to++ = '\n';
-		if (!end)
-			to[-1] = *s;
+		char c = *s;
+		if (c == '\\' && s[1] == 'n') {
+			c = '\n';
+			s++;
+		}
+		*to++ = c;
 	}
 	*to = 0;
 }

@@ -30,6 +30,29 @@ judgement_answers(const struct judgement_fields *f, const struct ten_value *v, s
 	return 0;
 }
 
+int
+candidate_fields(struct candidate_fields *f, const struct ten_head *h, const char *stream, struct err *e)
+{
+	return (f->ids = ten_head_need(h, stream, "ids", TEN_INT, 32, 1, e)) < 0 ||
+	    (f->targets = ten_head_need(h, stream, "targets", TEN_INT, 32, 1, e)) < 0 ||
+	    (f->ends = ten_head_need(h, stream, "ends", TEN_UINT, 32, 1, e)) < 0 ||
+	    (f->scored = ten_head_need(h, stream, "scored", TEN_UINT, 32, 1, e)) < 0 ? -1 : 0;
+}
+
+int
+candidate_check(const struct candidate_fields *f, const struct ten_value *v, struct err *e)
+{
+	size_t k = v[f->ends].count, n = v[f->ids].count;
+	const uint32_t *ends = v[f->ends].data, *scored = v[f->scored].data;
+	if (k == 0 || v[f->scored].count != k || v[f->targets].count != n || ends[k - 1] != n)
+		return err_set(e, ERR_DATA, "`ids', `targets', `ends' and `scored' do not fit together");
+	for (size_t i = 0, from = 0; i < k; from = ends[i++])
+		if (ends[i] <= from || ends[i] > n || scored[i] < from || scored[i] >= ends[i])
+			return err_set(e, ERR_DATA, "answer %zu is tokens %zu to %u of %zu and is scored at %u", i + 1, from, ends[i], n,
+			    scored[i]);
+	return 0;
+}
+
 /* The place of a field, -1 when it is absent; false when its type is another. */
 static bool
 may_have(int *at, const struct ten_head *h, const char *stream, const char *name, enum ten_class cls, unsigned bits,

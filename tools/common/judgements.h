@@ -18,6 +18,14 @@ int judgement_fields(struct judgement_fields *f, const struct ten_head *h, const
 /* The answers of a record, borrowed from it. ERR_DATA: no answer, or texts, ends and roles that do not fit together. */
 int judgement_answers(const struct judgement_fields *f, const struct ten_value *v, struct answers *a, struct err *e);
 
+/* Fields of a stream of candidates, which are always there. */
+struct candidate_fields {
+	int ids, targets, ends, scored;
+};
+int candidate_fields(struct candidate_fields *f, const struct ten_head *h, const char *stream, struct err *e);
+/* That every answer is a piece of the record, not empty, and scored within itself, and the answers are all of it. ERR_DATA. */
+int candidate_check(const struct candidate_fields *f, const struct ten_value *v, struct err *e);
+
 /* What is said of the answers: fields of judgements and of candidates; -1 = absent. */
 struct verdict_fields {
 	int ranks, rating, liked, weight, margin, reference, score;

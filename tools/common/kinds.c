@@ -28,10 +28,12 @@ open_answers(struct kind_check *k, const struct ten_head *h, const char *name, s
 		return -1;
 	if (k->judgements)
 		return judgement_fields(&k->texts, h, name, e);
-	return (k->ids = ten_head_need(h, name, "ids", TEN_INT, 32, 1, e)) < 0 ||
-	    (k->targets = ten_head_need(h, name, "targets", TEN_INT, 32, 1, e)) < 0 ||
-	    (k->ends = ten_head_need(h, name, "ends", TEN_UINT, 32, 1, e)) < 0 ||
-	    (k->scored = ten_head_need(h, name, "scored", TEN_UINT, 32, 1, e)) < 0 ? -1 : head_vocab_size(k, name, e);
+	if (candidate_fields(&k->pieces, h, name, e))
+		return -1;
+	k->ids = k->pieces.ids;
+	k->targets = k->pieces.targets;
+	k->candidates = true;
+	return head_vocab_size(k, name, e);
 }
 
 int
@@ -40,8 +42,7 @@ kind_check_open(struct kind_check *k, const struct ten_head *h, const char *name
 	bool rows = strcmp(h->kind, "rows") == 0, masked = strcmp(h->kind, "masked") == 0;
 	bool views = strcmp(h->kind, "views") == 0;
 	bool tokens = strcmp(h->kind, "tokens") == 0 || masked || views;
-	*k = (struct kind_check){.head = h, .ids = -1, .targets = -1, .positions = -1, .documents = -1,
-	    .ends = -1, .scored = -1};
+	*k = (struct kind_check){.head = h, .ids = -1, .targets = -1, .positions = -1, .documents = -1};
 	if (strcmp(h->kind, "judgements") == 0 || strcmp(h->kind, "candidates") == 0)
 		return open_answers(k, h, name, e);
 	k->model = strcmp(h->kind, "model") == 0;
@@ -91,23 +92,21 @@ check_answers(const struct kind_check *k, const struct ten_value *values, struct
 {
 	struct verdict verdict;
 	struct answers a = {0};
-	if (k->judgements && judgement_answers(&k->texts, values, &a, e))
+	if (k->candidates)
+		return candidate_check(&k->pieces, values, e) ||
+		    verdict_read(&k->verdicts, values, values[k->pieces.ends].count, &verdict, e) ? -1 : 0;
+	if (judgement_answers(&k->texts, values, &a, e))
 		return -1;
-	size_t n = k->judgements ? a.k : values[k->ends].count;
-	const uint32_t *ends = k->judgements ? a.ends : values[k->ends].data, *at = k->judgements ? NULL : values[k->scored].data;
-	if (at && (n == 0 || values[k->scored].count != n || ends[n - 1] != values[k->ids].count))
-		return err_set(e, ERR_DATA, "fields `ids', `ends' and `scored' do not fit together");
-	for (size_t i = 0, from = 0; i < n; from = ends[i++])
-		if (ends[i] < from || (at && (at[i] < from || at[i] >= ends[i])))
-			return err_set(e, ERR_DATA, "answer %zu begins at %zu and ends at %u%s", i + 1, from, ends[i],
-			    at ? ", and is scored elsewhere or nowhere" : "");
-	return verdict_read(&k->verdicts, values, n, &verdict, e);
+	for (size_t i = 0, from = 0; i < a.k; from = a.ends[i++])
+		if (a.ends[i] < from)
+			return err_set(e, ERR_DATA, "answer %zu begins at byte %zu and ends at %u", i + 1, from, a.ends[i]);
+	return verdict_read(&k->verdicts, values, a.k, &verdict, e);
 }
 
 int
 kind_check_record(const struct kind_check *k, const struct ten_value *values, struct err *e)
 {
-	if ((k->judgements || k->ends >= 0) && check_answers(k, values, e))
+	if ((k->judgements || k->candidates) && check_answers(k, values, e))
 		return -1;
 	if (k->ids < 0)
 		return 0;

@@ -12,9 +12,9 @@
 struct kind_check {
 	const struct ten_head *head; /* borrowed */
 	int ids, targets, positions, documents; /* fields of tokens and rows, or -1 */
-	int ends, scored;            /* of candidates, or -1 */
-	bool judgements;
+	bool judgements, candidates;
 	struct judgement_fields texts;
+	struct candidate_fields pieces;
 	struct verdict_fields verdicts; /* of judgements and candidates */
 	uint64_t vocab_size;         /* 0: not said */
 	bool model;

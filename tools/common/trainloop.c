@@ -171,12 +171,9 @@ static void
 check_data(const struct train_run *r, const struct row_source *s)
 {
 	struct err e;
-	const struct ten_kv *ours = ten_head_kv(&r->file.head, "template"), *theirs = ten_head_kv(row_source_head(s), "template");
-	if (model_check_tokenizer(&r->file, row_source_head(s), s->name, &e))
+	if (model_check_tokenizer(&r->file, row_source_head(s), s->name, &e) ||
+	    model_check_template(&r->file, row_source_head(s), s->name, &e))
 		cli_fail(&e);
-	if (ours && theirs && strcmp(ours->value, theirs->value) != 0)
-		cli_die(ERR_DATA, "%s was made with chat template %.32s, the model %s has %.32s", s->name,
-		    (const char *)theirs->value, r->file.path, (const char *)ours->value);
 }
 
 void
