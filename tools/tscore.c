@@ -11,6 +11,7 @@
 #include "common/cli.h"
 #include "common/judgements.h"
 #include "common/scorer.h"
+#include "common/show.h"
 #include "score/request.h"
 
 enum { COMBINE_MEAN, COMBINE_MIN };
@@ -100,10 +101,12 @@ answer_lines(struct scoring *c, struct outfile *out, const uint64_t *numbers, co
 	if (bad != SIZE_MAX)
 		cli_die(ERR_NONFINITE, "%s: line %" PRIu64 ": the score is not finite", name, numbers[bad]);
 	for (size_t i = 0; i < c->n; i++) {
-		char line[96];
-		int n = models.n > 1
-		    ? snprintf(line, sizeof line, "{\"score\": %.9g, \"disagreement\": %.9g}\n", (double)c->score[i], (double)c->disagreement[i])
-		    : snprintf(line, sizeof line, "{\"score\": %.9g}\n", (double)c->score[i]);
+		static const struct ten_field f = {.cls = TEN_FLOAT, .bits = 32};
+		char line[128], score[40], spread[40];
+		show_element(score, &f, c->score, i);
+		show_element(spread, &f, c->disagreement, i);
+		int n = models.n > 1 ? snprintf(line, sizeof line, "{\"score\": %s, \"disagreement\": %s}\n", score, spread)
+		    : snprintf(line, sizeof line, "{\"score\": %s}\n", score);
 		if (outfile_write(out, line, (size_t)n, &e))
 			cli_fail(&e);
 	}
