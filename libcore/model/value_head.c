@@ -1,71 +1,68 @@
 #include "model/value_head.h"
 
-#include <string.h>
+enum { COLUMNS = 128 }; /* of the weight's gradient that one thread sums */
 
-#include "math/elem.h"
-#include "math/gemm.h"
-#include "math/linear.h"
+static size_t
+row(const size_t *at, size_t i)
+{
+	return at ? at[i] : i;
+}
+
+void
+value_head_forward(real *restrict y, const real *restrict h, const size_t *at, size_t n, const real *w,
+    const struct params *table, size_t width)
+{
+	const real *weight = w + param_offset(table, SLOT_VALUE, 0), *bias = w + param_offset(table, SLOT_VALUE_B, 0);
+#pragma omp parallel for schedule(static)
+	for (size_t i = 0; i < n; i++) {
+		const real *x = h + row(at, i) * width;
+		double sum = (double)*bias;
+		for (size_t j = 0; j < width; j++)
+			sum += (double)x[j] * (double)weight[j];
+		y[i] = (real)sum;
+	}
+}
 
 static void
-carve(struct value_head *v, size_t n)
+add_hidden(real *restrict dh, const real *dy, const size_t *at, size_t n, const real *restrict weight, size_t width)
 {
-	size_t c = v->cfg->width;
-	v->x = arena_carve(&v->arena, n * c, sizeof(real));
-	v->dx = arena_carve(&v->arena, n * c, sizeof(real));
-	v->z = arena_carve(&v->arena, n, sizeof(real));
-	v->dz = arena_carve(&v->arena, n, sizeof(real));
-	v->index = arena_carve(&v->arena, n, sizeof *v->index);
+#pragma omp parallel for schedule(static)
+	for (size_t i = 0; i < n; i++) {
+		real *d = dh + row(at, i) * width;
+		for (size_t j = 0; j < width; j++)
+			d[j] += dy[i] * weight[j];
+	}
 }
 
-int
-value_head_open(struct value_head *v, const struct config *cfg, const struct params *table, size_t max_points,
-    struct err *e)
+static void
+add_weight(real *restrict g, const real *dy, const real *restrict h, const size_t *at, size_t n, size_t width)
 {
-	*v = (struct value_head){.cfg = cfg, .table = table};
-	if (!cfg->value)
-		return err_set(e, ERR_DATA, "the model has no value head; treward trains one, tgraft --head value adds one");
-	carve(v, max_points);
-	if (arena_commit(&v->arena, "values", e))
-		return -1;
-	carve(v, max_points);
-	return 0;
-}
-
-void
-value_head_close(struct value_head *v)
-{
-	arena_close(&v->arena);
-	memset(v, 0, sizeof *v);
+#pragma omp parallel for schedule(static)
+	for (size_t from = 0; from < width; from += COLUMNS) {
+		size_t m = width - from < COLUMNS ? width - from : COLUMNS;
+		double sum[COLUMNS] = {0};
+		for (size_t i = 0; i < n; i++) {
+			const real *x = h + row(at, i) * width + from;
+			for (size_t j = 0; j < m; j++)
+				sum[j] += (double)dy[i] * (double)x[j];
+		}
+		for (size_t j = 0; j < m; j++)
+			g[from + j] += (real)sum[j];
+	}
 }
 
 void
-value_head_gather(struct value_head *v, const real *h)
+value_head_backward(real *restrict dh, real *restrict g, const real *dy, const real *restrict h, const size_t *at,
+    size_t n, const real *w, const struct params *table, size_t width)
 {
-	size_t c = v->cfg->width;
-	for (size_t i = 0; i < v->n; i++)
-		memcpy(v->x + i * c, h + v->index[i] * c, c * sizeof *h);
-}
-
-void
-value_head_forward(struct value_head *v, const real *w)
-{
-	linear_rows(v->z, v->x, w + param_offset(v->table, SLOT_VALUE, 0), v->n, v->cfg->width, 1);
-	bias_add(v->z, w + param_offset(v->table, SLOT_VALUE_B, 0), v->n, 1);
-}
-
-void
-value_head_backward(struct value_head *v, const real *w, real *g)
-{
-	linear_backward(v->dx, g + param_offset(v->table, SLOT_VALUE, 0), v->dz, v->x,
-	    w + param_offset(v->table, SLOT_VALUE, 0), v->n, v->cfg->width, 1);
-	column_sum_add(g + param_offset(v->table, SLOT_VALUE_B, 0), v->dz, v->n, 1);
-}
-
-void
-value_head_scatter(const struct value_head *v, real *dh, size_t n)
-{
-	size_t c = v->cfg->width;
-	memset(dh, 0, n * c * sizeof *dh);
-	for (size_t i = 0; i < v->n; i++)
-		memcpy(dh + v->index[i] * c, v->dx + i * c, c * sizeof *dh);
+	size_t weight = param_offset(table, SLOT_VALUE, 0);
+	double sum = 0;
+	if (dh)
+		add_hidden(dh, dy, at, n, w + weight, width);
+	if (!g)
+		return;
+	for (size_t i = 0; i < n; i++)
+		sum += (double)dy[i];
+	g[param_offset(table, SLOT_VALUE_B, 0)] += (real)sum;
+	add_weight(g + weight, dy, h, at, n, width);
 }

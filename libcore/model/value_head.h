@@ -1,4 +1,5 @@
-/* value_head.h - hidden states to one number at chosen tokens, and the gradient back: a linear layer. */
+/* value_head.h - hidden states to one number a token, and the gradient back: the value of reinforcement learning, or
+ * a reward that is read at some tokens. One linear layer, tensors value.weight (1, width) and value.bias (1). */
 #ifndef TENON_MODEL_VALUE_HEAD_H
 #define TENON_MODEL_VALUE_HEAD_H
 
@@ -7,28 +8,14 @@
 #include "base/mem.h"
 #include "model/params.h"
 
-struct value_head {
-	const struct config *cfg;
-	const struct params *table;
-	struct arena arena;
-	real *x, *dx;   /* (max_points, width): the states that are read */
-	real *z, *dz;   /* (max_points) */
-	size_t *index;  /* (max_points): the tokens, ascending */
-	size_t n;
-};
+/* y[i] = h[at[i]] . weight + bias, i < n. h (tokens, width); at (n): rows of h, or NULL for the first n. The table is
+ * of a model whose configuration has `value`. Sums in double; a value's bits depend on its row alone. */
+void value_head_forward(real *restrict y, const real *restrict h, const size_t *at, size_t n, const real *w,
+    const struct params *table, size_t width);
 
-/* For at most max_points tokens of a batch. cfg and table are borrowed. ERR_DATA for a model without value head. */
-int value_head_open(struct value_head *v, const struct config *cfg, const struct params *table, size_t max_points,
-    struct err *e);
-void value_head_close(struct value_head *v); /* a zeroed struct is fine */
-
-/* The caller sets index and n; sets x from the hidden states h. */
-void value_head_gather(struct value_head *v, const real *h);
-/* z of the points gathered. The same bits for a point whatever is beside it. */
-void value_head_forward(struct value_head *v, const real *w);
-/* From dz: dx, and adds to the gradients g. */
-void value_head_backward(struct value_head *v, const real *w, real *g);
-/* From dx: sets dh (n tokens, width). */
-void value_head_scatter(const struct value_head *v, real *dh, size_t n);
+/* From dy (n): adds to the rows at[i] of dh (the places differ), which another head may have set, and to the
+ * gradients g. NULL: dh or g is not wanted. The same bits for any number of threads. */
+void value_head_backward(real *restrict dh, real *restrict g, const real *dy, const real *restrict h, const size_t *at,
+    size_t n, const real *w, const struct params *table, size_t width);
 
 #endif

@@ -52,11 +52,10 @@ static void
 score(struct reward_trainer *k, struct trainer *t, const struct rows *r, size_t from, size_t to)
 {
 	size_t start = from ? r->ends[from - 1].tokens : 0, last = r->judged[to - 1].first + r->judged[to - 1].k;
-	k->head.n = 0;
+	k->n = 0;
 	for (size_t c = r->judged[from].first; c < last; c++)
-		k->head.index[k->head.n++] = r->candidates[c].scored - start;
-	value_head_gather(&k->head, t->trunk.h);
-	value_head_forward(&k->head, t->w);
+		k->at[k->n++] = r->candidates[c].scored - start;
+	value_head_forward(k->z, t->trunk.h, k->at, k->n, t->w, t->table, t->cfg->width);
 }
 
 /* Adds the losses of the rows that have been scored and sets dz, scale times each record's gradient. */
@@ -66,11 +65,11 @@ losses(struct reward_trainer *k, const struct rows *r, size_t from, size_t to, d
 	for (size_t i = from, at = 0; i < to; i++) {
 		const struct judged *j = &r->judged[i];
 		for (size_t c = 0; c < j->k; c++)
-			k->s[c] = (double)k->head.z[at + c];
+			k->s[c] = (double)k->z[at + c];
 		sums->loss += j->weight * record_loss(k, j, r->candidates + j->first, k->ranks, sums);
 		sums->weight += j->weight;
 		for (size_t c = 0; c < j->k; c++)
-			k->head.dz[at + c] = (real)(scale * j->weight * k->d[c]);
+			k->dz[at + c] = (real)(scale * j->weight * k->d[c]);
 		at += j->k;
 	}
 }
@@ -103,8 +102,8 @@ gradient(struct objective *o, struct trainer *t, struct rows *r, struct step_sta
 		trainer_forward(t, &b, micro);
 		score(k, t, r, from, to);
 		losses(k, r, from, to, 1 / weight, &sums);
-		value_head_backward(&k->head, t->w, t->g);
-		value_head_scatter(&k->head, t->dh, b.n);
+		memset(t->dh, 0, b.n * t->cfg->width * sizeof *t->dh);
+		value_head_backward(t->dh, t->g, k->dz, t->trunk.h, k->at, k->n, t->w, t->table, t->cfg->width);
 		trunk_backward(&t->trunk, t->w, t->g, &b, t->dh);
 	}
 	s->loss = sums.loss / weight;
@@ -134,8 +133,13 @@ int
 reward_open(struct reward_trainer *k, struct trainer *t, const struct reward_opts *o, struct err *e)
 {
 	*k = (struct reward_trainer){.opts = *o, .objective = {.gradient = gradient, .columns = columns}};
-	if (value_head_open(&k->head, t->cfg, t->table, t->opts.max_tokens, e))
-		return -1;
+	for (int pass = 0; pass < 2; pass++) {
+		k->z = arena_carve(&k->arena, t->opts.max_tokens, sizeof(real));
+		k->dz = arena_carve(&k->arena, t->opts.max_tokens, sizeof(real));
+		k->at = arena_carve(&k->arena, t->opts.max_tokens, sizeof *k->at);
+		if (pass == 0 && arena_commit(&k->arena, "scores", e))
+			return -1;
+	}
 	trainer_freeze(t, SLOT_TRANSFORM, SLOT_HEAD_B, true);
 	trainer_freeze(t, SLOT_VALUE, SLOT_VALUE_B, false);
 	trainer_plan(t);
@@ -146,7 +150,7 @@ reward_open(struct reward_trainer *k, struct trainer *t, const struct reward_opt
 void
 reward_close(struct reward_trainer *k)
 {
-	value_head_close(&k->head);
+	arena_close(&k->arena);
 	free(k->s);
 	free(k->d);
 	free(k->ranks);

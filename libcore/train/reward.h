@@ -25,13 +25,16 @@ enum { REWARD_ACCURACY, REWARD_MARGIN, REWARD_COLUMNS };
 struct reward_trainer {
 	struct objective objective; /* first: the trainer knows only this */
 	struct reward_opts opts;
-	struct value_head head;
+	struct arena arena;
+	real *z, *dz;               /* (max_tokens) scores of a micro-batch and their gradient */
+	size_t *at;                 /* (max_tokens) the tokens at which they are read */
+	size_t n;
 	double *s, *d;              /* scores of a record and their gradient */
 	uint32_t *ranks;
 	size_t cap_s, cap_d, cap_ranks;
 };
 
-/* Makes `t` (open) train its value head, and what is not frozen, by the mean loss over all records of a step, weighted by
+/* Makes `t` (open, of a model with a value head) train that head, and what is not frozen, by the mean loss over all records of a step, weighted by
  * their weights: the same for any division into micro-batches, up to rounding. */
 int reward_open(struct reward_trainer *k, struct trainer *t, const struct reward_opts *o, struct err *e);
 void reward_close(struct reward_trainer *k); /* a zeroed struct is fine */

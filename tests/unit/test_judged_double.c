@@ -367,7 +367,7 @@ test_places(void **state)
 		double z = s.t.w[param_offset(&s.table, SLOT_VALUE_B, 0)], logp = 0;
 		for (size_t i = 0; i < width; i++)
 			z += h[i] * w[i];
-		near(s.reward.head.z[c], z, "score");
+		near(s.reward.z[c], z, "score");
 		lm_head_forward(&p.t.head, p.t.trunk.h, s.t.w, s.r.targets + a->start, n, &p.t.out);
 		for (size_t i = 1; i + 1 < n; i++) {
 			assert_int_equal(s.r.targets[a->start + i], s.r.ids[a->start + i + 1]);

@@ -115,7 +115,12 @@ verdict_read(const struct verdict_fields *f, const struct ten_value *v, size_t k
 		return -1;
 	if (f->liked >= 0 && (to->liked = *(const uint8_t *)v[f->liked].data) > 1)
 		return err_set(e, ERR_DATA, "`liked' is %d, neither 0 nor 1", to->liked);
-	if (number(v, f->rating, "rating", &to->rating, e) || number(v, f->weight, "weight", &to->weight, e) ||
+	if (f->rating >= 0)
+		memcpy(&to->rating, v[f->rating].data, sizeof to->rating);
+	if (isinf(to->rating))
+		return err_set(e, ERR_DATA, "the rating is %g", to->rating);
+	to->skipped |= f->rating >= 0 && f->ranks < 0 && isnan(to->rating);
+	if (number(v, f->weight, "weight", &to->weight, e) ||
 	    number(v, f->margin, "margin", &to->margin, e) || each(v, f->reference, "reference", k, &to->reference, e) ||
 	    each(v, f->score, "score", k, &to->score, e))
 		return -1;

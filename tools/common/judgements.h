@@ -37,7 +37,7 @@ struct verdict {
 	const float *reference, *score;/* (k) or NULL */
 	double rating, weight, margin; /* rating NaN: there is none; weight 1 and margin 0 by default */
 	int liked;                     /* -1: not said */
-	bool skipped;                  /* ranks that are all 0 */
+	bool skipped;                  /* ranks that are all 0, a rating that is NaN */
 };
 /* Sets `to` for a record of k answers; arrays are borrowed. ERR_DATA: as many as answers, ranks from 1 on, numbers
  * finite, a weight of at least 0. */

@@ -284,7 +284,7 @@ add_candidates(struct row_source *s, struct rows *r, struct err *e)
 	if (verdict_read(&s->verdicts, s->values, k, &v, e))
 		return -1;
 	if (v.skipped)
-		return err_set(e, ERR_DATA, "the ranks are all 0: it was skipped");
+		return err_set(e, ERR_DATA, "nothing is said of the answers: the judgement was skipped");
 	struct row row = {.ids = column(s, ROW_IDS), .targets = column(s, ROW_TARGETS), .types = column(s, ROW_TYPES), .n = n, .k = k,
 	    .ends = ends->data, .scored = scored->data, .ranks = v.ranks, .reference = v.reference,
 	    .judged = {.liked = v.liked, .rating = v.rating, .weight = v.weight, .margin = v.margin}};

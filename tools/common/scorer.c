@@ -19,15 +19,16 @@ scorer_open(struct scorer *s, const char *path, bool likelihood)
 	s->max_tokens = c->context > BATCH_TOKENS ? c->context : BATCH_TOKENS;
 	if (likelihood && config_traits(c)->encoder)
 		cli_die(ERR_DATA, "%s: a %s model does not predict the next token", s->model.path, config_traits(c)->name);
-	int rc = likelihood ? lm_head_open(&s->language, c, &s->model.table, s->max_tokens, &e)
-	    : value_head_open(&s->value, c, &s->model.table, s->max_tokens, &e);
-	if (rc) {
+	if (!likelihood && !c->value)
+		cli_die(ERR_DATA, "%s: the model has no value head; treward trains one, tgraft --head value adds one", s->model.path);
+	if (likelihood && lm_head_open(&s->language, c, &s->model.table, s->max_tokens, &e)) {
 		err_prefix(&e, "%s", s->model.path);
 		cli_fail(&e);
 	}
 	s->language.alone = true;
 	if (trunk_open(&s->trunk, c, &s->model.table, s->max_tokens, c->context, false, &e) ||
-	    !(s->logp = mem_zalloc(s->max_tokens, sizeof *s->logp, "log-probabilities", &e)))
+	    !(s->logp = mem_zalloc(s->max_tokens, sizeof *s->logp, "log-probabilities", &e)) ||
+	    !(s->z = mem_zalloc(s->max_tokens, sizeof *s->z, "scores", &e)))
 		cli_fail(&e);
 }
 
@@ -55,7 +56,6 @@ scorer_close(struct scorer *s)
 	encoder_free(s->encoder);
 	template_free(&s->template);
 	vocab_file_free(&s->vocab);
-	value_head_close(&s->value);
 	lm_head_close(&s->language);
 	trunk_close(&s->trunk);
 	model_close(&s->model);
@@ -63,6 +63,7 @@ scorer_close(struct scorer *s)
 	free(s->scored);
 	free(s->scores);
 	free(s->logp);
+	free(s->z);
 }
 
 /* The rows that wait. */
@@ -85,12 +86,9 @@ run(struct scorer *s)
 			s->scores[s->done++] = sum;
 		}
 	} else {
-		memcpy(s->value.index, s->scored, r->n * sizeof *s->scored);
-		s->value.n = r->n;
-		value_head_gather(&s->value, s->trunk.h);
-		value_head_forward(&s->value, s->model.w);
+		value_head_forward(s->z, s->trunk.h, s->scored, r->n, s->model.w, &s->model.table, s->model.cfg.width);
 		for (size_t i = 0; i < r->n; i++)
-			s->scores[s->done++] = (double)s->value.z[i];
+			s->scores[s->done++] = (double)s->z[i];
 	}
 	rows_reset(r);
 }

@@ -12,10 +12,9 @@
 struct scorer {
 	struct model_file model;
 	struct trunk trunk;
-	struct value_head value;
-	struct lm_head language;   /* open instead of `value` for log-probabilities */
+	struct lm_head language;   /* for log-probabilities */
 	bool likelihood;
-	real *logp;
+	real *logp, *z;            /* of the rows that wait: (tokens), (rows) */
 	size_t max_tokens;
 	struct rows rows;          /* that wait */
 	size_t *scored, cap_scored; /* their scored tokens, within the rows */
