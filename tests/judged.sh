@@ -1,6 +1,6 @@
 # judged.sh - data for tests of learning from judgements, to be sourced after lib.sh.
 #
-# base.ten, a tiny GPT with a chat template; train.ten, val.ten and hostile streams: candidates in which answers with the word
+# base.ten, a tiny GPT with a chat template; train.ten, val.ten: candidates in which answers with the word
 # gold are better, wherever it stands; train.tsv, val.tsv: the same as lines.
 mkjudged=$BUILD/tests/support/mkjudged
 [ -x "$mkjudged" ] || skip_all "make check builds tests/support/mkjudged"

@@ -115,4 +115,18 @@ tgraft -q --head value plain.ten -o other.ten
 fails 'another template' 3 tscore -m other.ten val.ten
 tinit -q --arch bert --layers 1 --heads 2 --width 16 --context 64 --vocab vocab.ten -o bert.ten
 fails 'an encoder has no such log-probabilities' 3 tscore --likelihood -m bert.ten val.ten
+
+# numbers that are none
+alter=$BUILD/tests/support/alter
+if [ -x "$alter" ]; then
+	"$alter" block.0.norm1.weight 3 3e38 <a.ten >huge.ten
+	fails 'a score that is no number' 5 tscore -m huge.ten -o x.ten val.ten
+	ok 'by its answer' grep -q 'val.ten: record 0: the score of answer 1 is not finite' "$T.err"
+	fails 'of a line' 5 tscore -m a.ten -m huge.ten q.jsonl
+	ok 'by its line' grep -q 'q.jsonl: line 1: the score is not finite' "$T.err"
+	fails 'a likelihood' 5 tscore --likelihood -m huge.ten val.ten -o x.ten
+	fails 'measured' 5 teval -m huge.ten --reward val.ten
+	fails 'trained' 5 treward -q -m huge.ten --steps 1 -o x.ten train.ten
+	fails 'preferred' 5 tprefer -q -m huge.ten --loss simpo --steps 1 -o x.ten train.ten
+fi
 finish
