@@ -340,6 +340,12 @@ ten_reader_record(const struct ten_reader *r)
 	return r->records + r->next;
 }
 
+uint32_t
+ten_reader_waiting(const struct ten_reader *r)
+{
+	return r->in_block - r->next;
+}
+
 uint64_t
 ten_reader_offset(const struct ten_reader *r)
 {

@@ -181,6 +181,9 @@ const char *ten_reader_name(const struct ten_reader *r);
  * same KVs `tokenizer` and `template`. ABORT: -1, ERR_UPSTREAM with the tool and its message. */
 int ten_read(struct ten_reader *r, struct ten_value *values, struct err *e);
 uint64_t ten_reader_record(const struct ten_reader *r); /* records read so far */
+/* Records of the block at hand that ten_read has still to give: while there are some, ten_read does not wait, and what it
+ * gave of the block stays valid. */
+uint32_t ten_reader_waiting(const struct ten_reader *r);
 uint64_t ten_reader_offset(const struct ten_reader *r); /* of the block being read */
 void ten_reader_free(struct ten_reader *r);
 

@@ -1,4 +1,4 @@
-/* tchat - chats to training rows, through the chat template of a model */
+/* tchat - chats to training rows, and judged answers to candidates, through the chat template of a model */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,10 +6,8 @@
 
 #include "base/mem.h"
 #include "common/cli.h"
+#include "common/judgements.h"
 #include "common/vocabio.h"
-#include "text/template.h"
-
-enum { OVERLONG_ERROR, OVERLONG_DROP, OVERLONG_LEFT, OVERLONG_RIGHT };
 
 static const char *const trains[] = {"assistant", "all", "last", NULL};
 static const char *const overlongs[] = {"error", "drop", "truncate-left", "truncate-right", NULL};
@@ -17,22 +15,24 @@ static const char *const overlongs[] = {"error", "drop", "truncate-left", "trunc
 static const char *model, *output;
 static int train_on, overlong, zstd;
 static uint64_t length;
-static bool quiet;
+static bool skip_bad, quiet;
 
 static const struct cli_opt opts[] = {
     {'m', "model", "FILE", CLI_TEXT, &model, "the model or vocabulary, which carries the template", 0, 0, 0, true},
     {0, "train-on", "TURNS", CLI_CHOICE, &train_on, "assistant, all or last (turn of the assistant) (default assistant)", 0, 0, trains, false},
-    {'l', "length", "N", CLI_U64, &length, "most inputs of a row (default the model's context)", 1, 1 << 22, 0, false},
-    {0, "overlong", "HOW", CLI_CHOICE, &overlong, "chats that are longer: error, drop, truncate-left or truncate-right (default error)", 0, 0, overlongs, false},
+    {'l', "length", "N", CLI_U64, &length, "most inputs of a row, or tokens of a candidate (default the model's context)", 1, 1 << 22, 0, false},
+    {0, "overlong", "HOW", CLI_CHOICE, &overlong, "what is longer: error, drop, truncate-left or truncate-right (default error)", 0, 0, overlongs, false},
+    {0, "skip-bad", NULL, CLI_FLAG, &skip_bad, "leave out judgements with empty or equal answers instead of refusing them", 0, 0, 0, false},
     CLI_OUTPUT(&output),
     CLI_ZSTD(&zstd),
     CLI_QUIET(&quiet),
 };
 
 static const struct cli_tool tool = {"tchat", "[chats]",
-    "Turn chats into training rows, through the chat template of a model.", opts, sizeof opts / sizeof *opts,
+    "Turn chats into training rows, and judged answers into candidates, through the chat template of a model.", opts, sizeof opts / sizeof *opts,
     "timport --as chat chats.jsonl | tchat -m chat-base.ten -o rows.ten\n"
-    "timport --as chat chats.jsonl | tchat -m chat-base.ten --train-on last | tpack -l 128 -o rows.ten"};
+    "timport --as chat chats.jsonl | tchat -m chat-base.ten --train-on last | tpack -l 128 -o rows.ten\n"
+    "tchat -m chat.ten judgements.ten -o pairs.ten"};
 
 struct chatting {
 	struct vocab_file vocab;
@@ -42,8 +42,11 @@ struct chatting {
 	int text, ends, roles;   /* fields of the input */
 	int32_t *targets, *positions, *documents;
 	size_t cap_targets, cap_positions, cap_documents;
+	struct judgement_fields judged;
+	struct verdict_fields verdicts;
+	struct candidates candidates;
 	struct cli_out out;
-	uint64_t chats, rows, inputs, trained, dropped, truncated, untrainable;
+	uint64_t chats, rows, inputs, trained, dropped, truncated, untrainable, skipped, bad;
 };
 
 static void
@@ -63,24 +66,38 @@ open_model(struct chatting *c)
 		length = context ? strtoull(context->value, NULL, 10) : 1 << 22;
 }
 
-/* The rows' own fields first, then those of the input that are not of the chat; from[i]: which. Returns how many. */
-static size_t
-open_rows(struct chatting *c, const struct ten_reader *r, int *from)
+/* A field of a row. */
+struct made {
+	const char *name;
+	enum ten_class cls;
+};
+
+/* Whether field i of the input is text that becomes tokens. */
+static bool
+rendered(const struct chatting *c, int i)
 {
-	static const char *const names[] = {"ids", "targets", "positions", "documents"};
+	const struct judgement_fields *j = &c->judged;
+	return i == c->text || i == c->ends || i == c->roles || i == j->answers || i == j->answer_ends;
+}
+
+/* The four fields of a row first, then those of the input that are not rendered; from[i]: which. Returns how many. */
+static size_t
+open_rows(struct chatting *c, const struct ten_reader *r, const char *kind, const struct made made[4], int *from)
+{
 	struct err e;
-	struct ten_head h = {.kind = "rows"};
+	struct ten_head h = {0};
 	const struct ten_head *in = ten_reader_head(r), *inputs[2] = {&c->vocab.head, in};
 	struct ten_writer_opts o = {.zstd_level = zstd, .byte_split = zstd > 0};
 	uint64_t ragged = TEN_RAGGED;
 	char size[24], limit[24], id[33];
 	size_t n = 4;
+	snprintf(h.kind, sizeof h.kind, "%s", kind);
 	for (int i = 0; i < 4; i++)
-		if (ten_head_add(&h, names[i], TEN_INT, 32, 1, &ragged, &e))
+		if (ten_head_add(&h, made[i].name, made[i].cls, 32, 1, &ragged, &e))
 			cli_fail(&e);
 	for (int i = 0; i < (int)in->nfields; i++) {
 		const struct ten_field *f = &in->fields[i];
-		if (i == c->text || i == c->ends || i == c->roles)
+		if (rendered(c, i))
 			continue;
 		if (ten_head_add(&h, f->name, f->cls, f->bits, f->rank, f->dims, &e)) {
 			err_prefix(&e, "%s", ten_reader_name(r));
@@ -98,6 +115,8 @@ open_rows(struct chatting *c, const struct ten_reader *r, int *from)
 	ten_head_free(&h);
 	return n;
 }
+
+/* ---- chats ---- */
 
 /* Cuts the tokens to `most`; from the left what begins every chat stays. */
 static void
@@ -143,21 +162,20 @@ make_row(struct chatting *c, const struct ten_reader *r)
 }
 
 static void
-write_chats(struct chatting *c, struct ten_reader *r)
+write_chats(struct chatting *c, struct ten_reader *r, struct ten_value *v, struct ten_value *to, int *from)
 {
+	static const struct made made[] = {{"ids", TEN_INT}, {"targets", TEN_INT}, {"positions", TEN_INT}, {"documents", TEN_INT}};
 	struct err e;
 	const struct ten_head *h = ten_reader_head(r);
 	const char *name = ten_reader_name(r);
 	c->text = ten_head_need(h, name, "text", TEN_TEXT, 8, 1, &e);
 	c->ends = c->text < 0 ? -1 : ten_head_need(h, name, "turn_ends", TEN_UINT, 32, 1, &e);
 	c->roles = c->ends < 0 ? -1 : ten_head_need(h, name, "roles", TEN_UINT, 8, 1, &e);
-	struct ten_value *v = c->roles < 0 ? NULL : mem_zalloc(h->nfields, sizeof *v, "fields", &e);
-	struct ten_value *to = v ? mem_zalloc(h->nfields + 4, sizeof *to, "fields", &e) : NULL;
-	int *from = to ? mem_zalloc(h->nfields + 4, sizeof *from, "fields", &e) : NULL;
+	c->judged.answers = c->judged.answer_ends = -1;
 	int got;
-	if (!from)
+	if (c->roles < 0)
 		cli_fail(&e);
-	size_t fields = open_rows(c, r, from);
+	size_t fields = open_rows(c, r, "rows", made, from);
 	for (; (got = ten_read(r, v, &e)) > 0; c->chats++) {
 		size_t turns = v[c->ends].count;
 		struct chat chat = {v[c->text].data, v[c->ends].data, v[c->roles].data, turns};
@@ -182,9 +200,101 @@ write_chats(struct chatting *c, struct ten_reader *r)
 	}
 	if (got < 0)
 		cli_fail(&e);
-	free(v);
-	free(to);
-	free(from);
+	if (!c->rows)
+		cli_die(ERR_DATA, "%s: none of the %" PRIu64 " chats leaves a token to train on", name, c->chats);
+	cli_close_out(&c->out);
+	cli_account(quiet, "chats=%" PRIu64 " rows=%" PRIu64 " dropped_overlong=%" PRIu64 " dropped_untrained=%" PRIu64
+	    " truncated=%" PRIu64 " inputs=%" PRIu64 " trained=%" PRIu64, c->chats, c->rows, c->dropped, c->untrainable, c->truncated,
+	    c->inputs, c->trained);
+}
+
+/* ---- judgements ---- */
+
+/* Nothing can be learnt from an empty answer, and nothing from comparing an answer with itself. */
+static int
+check_answers(const struct answers *a, struct err *e)
+{
+	for (size_t i = 0, from = 0; i < a->k; from = a->ends[i++]) {
+		if (a->ends[i] < from)
+			return 0; /* rendering says it */
+		size_t n = a->ends[i] - from;
+		if (n == 0)
+			return err_set(e, ERR_DATA, "answer %zu is empty; --skip-bad leaves such records out", i + 1);
+		for (size_t j = i + 1; j < a->k; j++)
+			if (a->ends[j] - a->ends[j - 1] == n && memcmp(a->answers + from, a->answers + a->ends[j - 1], n) == 0)
+				return err_set(e, ERR_DATA, "answers %zu and %zu are equal; --skip-bad leaves such records out", i + 1, j + 1);
+	}
+	return 0;
+}
+
+/* The candidates of a record; false when it is left out. */
+static bool
+make_candidates(struct chatting *c, const struct ten_reader *r, const struct ten_value *v)
+{
+	struct err e;
+	struct answers a;
+	struct verdict verdict;
+	enum candidates_made made;
+	if (judgement_answers(&c->judged, v, &a, &e) || verdict_read(&c->verdicts, v, a.k, &verdict, &e))
+		goto fail;
+	c->skipped += verdict.skipped;
+	if (verdict.skipped)
+		return false;
+	if (check_answers(&a, &e)) {
+		c->bad += skip_bad;
+		if (skip_bad)
+			return false;
+		goto fail;
+	}
+	if (candidates_render(&c->template, c->encoder, &c->vocab.vocab, &a, length, (enum overlong)overlong, &c->candidates,
+	    &made, &e))
+		goto fail;
+	c->dropped += made == CANDIDATES_OVERLONG;
+	c->untrainable += made == CANDIDATES_CUT;
+	c->truncated += made == CANDIDATES_MADE && c->candidates.truncated;
+	return made == CANDIDATES_MADE;
+fail:
+	err_prefix(&e, "%s: record %" PRIu64, ten_reader_name(r), ten_reader_record(r) - 1);
+	cli_fail(&e);
+}
+
+static void
+write_candidates(struct chatting *c, struct ten_reader *r, struct ten_value *v, struct ten_value *to, int *from)
+{
+	static const struct made made[] = {{"ids", TEN_INT}, {"ends", TEN_UINT}, {"targets", TEN_INT}, {"scored", TEN_UINT}};
+	struct err e;
+	const struct ten_head *h = ten_reader_head(r);
+	const char *name = ten_reader_name(r);
+	int got;
+	if (judgement_fields(&c->judged, h, name, &e) || verdict_fields(&c->verdicts, h, name, &e))
+		cli_fail(&e);
+	c->text = c->judged.text;
+	c->ends = c->judged.turn_ends;
+	c->roles = c->judged.roles;
+	size_t fields = open_rows(c, r, "candidates", made, from);
+	for (; (got = ten_read(r, v, &e)) > 0; c->chats++) {
+		const struct candidates *k = &c->candidates;
+		if (!make_candidates(c, r, v))
+			continue;
+		to[0] = ten_vector(k->ids, k->n);
+		to[1] = ten_vector(k->ends, k->k);
+		to[2] = ten_vector(k->targets, k->n);
+		to[3] = ten_vector(k->scored, k->k);
+		for (size_t i = 4; i < fields; i++)
+			to[i] = v[from[i]];
+		cli_write(&c->out, to);
+		c->rows++;
+		c->inputs += k->n;
+		c->trained += k->trained;
+	}
+	if (got < 0)
+		cli_fail(&e);
+	if (!c->rows)
+		cli_die(ERR_DATA, "%s: none of the %" PRIu64 " judgements is left", name, c->chats);
+	cli_close_out(&c->out);
+	cli_account(quiet, "judgements=%" PRIu64 " candidates=%" PRIu64 " dropped_overlong=%" PRIu64 " dropped_untrained=%" PRIu64
+	    " dropped_skipped=%" PRIu64 " dropped_bad=%" PRIu64 " truncated=%" PRIu64 " inputs=%" PRIu64 " trained=%" PRIu64,
+	    c->chats, c->rows, c->dropped, c->untrainable, c->skipped, c->bad, c->truncated, c->inputs, c->trained);
 }
 
 int
@@ -198,15 +308,23 @@ main(int argc, char **argv)
 	if (n > 1)
 		cli_die(ERR_USAGE, "one stream, not %zu; join files with tcat", n);
 	open_model(&c);
+	struct err e;
 	struct ten_reader *r = cli_reader(n ? operands[0] : NULL);
-	write_chats(&c, r);
-	if (!c.rows)
-		cli_die(ERR_DATA, "%s: none of the %" PRIu64 " chats leaves a token to train on", ten_reader_name(r), c.chats);
-	cli_close_out(&c.out);
-	cli_account(quiet, "chats=%" PRIu64 " rows=%" PRIu64 " dropped_overlong=%" PRIu64 " dropped_untrained=%" PRIu64
-	    " truncated=%" PRIu64 " inputs=%" PRIu64 " trained=%" PRIu64, c.chats, c.rows, c.dropped, c.untrainable, c.truncated,
-	    c.inputs, c.trained);
+	const struct ten_head *h = ten_reader_head(r);
+	struct ten_value *v = mem_zalloc(h->nfields, sizeof *v, "fields", &e);
+	struct ten_value *to = v ? mem_zalloc(h->nfields + 4, sizeof *to, "fields", &e) : NULL;
+	int *from = to ? mem_zalloc(h->nfields + 4, sizeof *from, "fields", &e) : NULL;
+	if (!from)
+		cli_fail(&e);
+	if (ten_head_find(h, "answers") >= 0)
+		write_candidates(&c, r, v, to, from);
+	else
+		write_chats(&c, r, v, to, from);
 	ten_reader_free(r);
+	free(v);
+	free(to);
+	free(from);
+	candidates_free(&c.candidates);
 	chat_tokens_free(&c.tokens);
 	template_free(&c.template);
 	encoder_free(c.encoder);

@@ -163,33 +163,63 @@ print_token(struct marks *m, int32_t id, bool trained)
 	free(text.data);
 }
 
-/* The target of a token is the next token, of a masked one what it was; a target that is not beside its token, since a
- * piece ends there, is shown too. */
-static void
-print_trained(const struct view *v)
+/* Where the piece that token i is in ends: sequences of candidates and documents of a row are pieces. */
+static uint64_t
+piece_end(const struct view *v, uint64_t i, uint64_t n)
 {
-	int ids = ten_head_find(v->h, "ids"), targets = ten_head_find(v->h, "targets"), documents = ten_head_find(v->h, "documents");
-	const struct ten_value *x = &v->values[ids], *y = &v->values[targets];
-	const int32_t *id = x->data, *target = y->data;
-	const int32_t *document = documents >= 0 && v->values[documents].count == x->count ? v->values[documents].data : NULL;
-	struct marks m = {v, colour == 1 || (colour == 0 && isatty(STDOUT_FILENO)), false, 0};
+	int ends = ten_head_find(v->h, "ends"), documents = ten_head_find(v->h, "documents");
+	if (strcmp(v->h->kind, "candidates") == 0 && ends >= 0 && v->h->fields[ends].cls == TEN_UINT && v->h->fields[ends].bits == 32) {
+		const uint32_t *end = v->values[ends].data;
+		for (uint64_t j = 0; j < v->values[ends].count; j++)
+			if (end[j] > i && end[j] <= n)
+				return end[j];
+		return n;
+	}
+	const int32_t *document = documents >= 0 && v->values[documents].count == n ? v->values[documents].data : NULL;
+	while (document && i + 1 < n && document[i + 1] == document[i])
+		i++;
+	return document ? i + 1 : n;
+}
+
+/* The tokens from `from` to the end of the record, of candidates to that of the sequence; returns where. The target of
+ * a token is the next token, of a masked one what it was; a target that is not beside its token, since a piece ends
+ * there, is shown too. */
+static uint64_t
+print_trained(const struct view *v, const struct ten_value *x, const int32_t *target, uint64_t from)
+{
+	const int32_t *id = x->data;
 	bool masked = strcmp(v->h->kind, "masked") == 0, before = false;
-	if (y->count != x->count)
-		return;
+	uint64_t end = piece_end(v, from, x->count), to = strcmp(v->h->kind, "candidates") == 0 ? end : x->count;
+	struct marks m = {v, colour == 1 || (colour == 0 && isatty(STDOUT_FILENO)), false, 0};
 	fputs("  trained: \"", stdout);
-	for (uint64_t i = 0; i < x->count; i++) {
-		bool here = target[i] != -100, ends = i + 1 == x->count || (document && document[i + 1] != document[i]);
+	for (uint64_t i = from; i < to; i++) {
+		bool here = target[i] != -100;
 		if (masked) {
 			print_token(&m, here ? target[i] : id[i], here);
 			continue;
 		}
+		if (i == end)
+			end = piece_end(v, i, x->count);
 		print_token(&m, id[i], before);
-		if (here && ends)
+		if (here && i + 1 == end)
 			print_token(&m, target[i], true);
-		before = here && !ends;
+		before = here && i + 1 < end;
 	}
 	mark(&m, false);
 	fputs(width && m.shown >= width ? "\" ...\n" : "\"\n", stdout);
+	return to;
+}
+
+static void
+print_pieces(const struct view *v)
+{
+	const struct ten_value *x = &v->values[ten_head_find(v->h, "ids")], *y = &v->values[ten_head_find(v->h, "targets")];
+	uint64_t at = 0;
+	if (y->count != x->count)
+		return;
+	do
+		at = print_trained(v, x, y->data, at);
+	while (at < x->count);
 }
 
 static bool
@@ -219,7 +249,7 @@ print_records(struct view *v)
 			if (vocab_path && strcmp(f->name, "ids") == 0 && f->cls == TEN_INT && f->bits == 32 && f->rank == 1)
 				print_decoded(v, value_of(v, i));
 			if (vocab_path && strcmp(f->name, "targets") == 0 && has_targets(v))
-				print_trained(v);
+				print_pieces(v);
 		}
 	}
 }

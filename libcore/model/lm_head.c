@@ -4,6 +4,7 @@
 
 #include "math/elem.h"
 #include "math/gemm.h"
+#include "math/linear.h"
 #include "math/norm.h"
 #include "math/softmax.h"
 
@@ -101,7 +102,7 @@ transform(struct lm_head *l, const real *w, size_t m)
 	size_t c = l->cfg->width;
 	if (!l->dense)
 		return l->rows;
-	linear_forward(l->dense, l->rows, weight(l, w, SLOT_TRANSFORM), m, c, c);
+	(l->alone ? linear_rows : linear_forward)(l->dense, l->rows, weight(l, w, SLOT_TRANSFORM), m, c, c);
 	act_forward(ACT_GELU, l->act, l->dense, weight(l, w, SLOT_TRANSFORM_B), m, c);
 	layernorm_forward(l->normed, l->mean, l->rstd, l->act, weight(l, w, SLOT_TRANSFORM_NORM),
 	    weight(l, w, SLOT_TRANSFORM_NORM_B), m, c, (real)l->cfg->norm_eps);
@@ -130,7 +131,7 @@ score_chunk(struct lm_head *l, const real *w, size_t m, bool entropy, const stru
 {
 	size_t vocab = l->cfg->vocab;
 	const real *x = transform(l, w, m);
-	linear_forward(l->logits, x, w + head_offset(l->table), m, l->cfg->width, vocab);
+	(l->alone ? linear_rows : linear_forward)(l->logits, x, w + head_offset(l->table), m, l->cfg->width, vocab);
 	if (weight(l, w, SLOT_HEAD_B))
 		bias_add(l->logits, weight(l, w, SLOT_HEAD_B), m, vocab);
 	xent_forward(l->logp, l->lse, entropy ? l->ent : NULL, out->best ? l->best : NULL, l->logits,

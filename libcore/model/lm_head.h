@@ -21,6 +21,7 @@ struct lm_head {
 	const struct params *table;
 	size_t chunk;               /* rows of logits that exist at one time */
 	const bool *skip;           /* [slot]: its gradient is not wanted; NULL = all are */
+	bool alone;                 /* forward only: a row's bits do not depend on what is beside it */
 	struct arena arena;
 	real *logits, *rows, *drows;        /* (chunk, vocab), (chunk, width) twice */
 	real *dense, *act, *normed;         /* of the transform, (chunk, width) each, or NULL */

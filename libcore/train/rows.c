@@ -1,5 +1,6 @@
 #include "train/rows.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,7 +9,7 @@
 void
 rows_reset(struct rows *r)
 {
-	r->tokens = r->nspans = r->n = r->trained = r->longest = 0;
+	r->tokens = r->nspans = r->n = r->trained = r->longest = r->ncandidates = 0;
 }
 
 void
@@ -21,6 +22,8 @@ rows_free(struct rows *r)
 	free(r->spans);
 	free(r->ends);
 	free(r->values);
+	free(r->judged);
+	free(r->candidates);
 	free(r->slice);
 	memset(r, 0, sizeof *r);
 }
@@ -49,9 +52,37 @@ check_range(const int32_t *v, size_t n, size_t below, int32_t except, const char
 }
 
 static int
+check_candidates(const struct row *w, const struct config *c, struct err *e)
+{
+	const struct judged *j = &w->judged;
+	for (size_t i = 0, from = 0; i < w->k; from = w->ends[i++]) {
+		if (w->ends[i] <= from || w->ends[i] > w->n)
+			return err_set(e, ERR_DATA, "answer %zu is tokens %zu to %u of %zu", i + 1, from, w->ends[i], w->n);
+		if (w->ends[i] - from > c->context)
+			return err_set(e, ERR_DATA, "answer %zu has %zu tokens, the model's context is %zu", i + 1, w->ends[i] - from,
+			    c->context);
+		if (w->scored[i] < from || w->scored[i] >= w->ends[i])
+			return err_set(e, ERR_DATA, "answer %zu is scored at token %u, but is tokens %zu to %u", i + 1, w->scored[i], from,
+			    w->ends[i]);
+		if (w->ranks && w->ranks[i] == 0)
+			return err_set(e, ERR_DATA, "answer %zu has no rank", i + 1);
+		if (w->reference && !isfinite(w->reference[i]))
+			return err_set(e, ERR_DATA, "the reference of answer %zu is not finite", i + 1);
+	}
+	if (w->ends[w->k - 1] != w->n)
+		return err_set(e, ERR_DATA, "the last answer ends at token %u of %zu", w->ends[w->k - 1], w->n);
+	if (!isfinite(j->weight) || j->weight < 0 || !isfinite(j->margin) || isinf(j->rating) || j->liked < -1 || j->liked > 1)
+		return err_set(e, ERR_DATA, "weight %g, margin %g, rating %g, liked %d: not all are numbers to learn from", j->weight,
+		    j->margin, j->rating, j->liked);
+	return 0;
+}
+
+static int
 check(const struct row *w, const struct config *c, struct err *e)
 {
-	if (!w->positions && w->n > c->context)
+	if (w->k && check_candidates(w, c, e))
+		return -1;
+	if (!w->k && !w->positions && w->n > c->context)
 		return err_set(e, ERR_DATA, "%zu tokens, the model's context is %zu", w->n, c->context);
 	return check_range(w->ids, w->n, c->vocab, 0, "id", "vocabulary has", e) ||
 	    check_range(w->targets, w->n, w->tags ? c->outputs : c->vocab, TARGET_NONE, w->tags ? "tag" : "target",
@@ -60,19 +91,40 @@ check(const struct row *w, const struct config *c, struct err *e)
 	    check_range(w->types, w->n, c->types, 0, "type", "token types are", e) ? -1 : 0;
 }
 
+static int
+add_candidates(struct rows *r, const struct row *w, struct err *e)
+{
+	size_t first = r->ncandidates;
+	if (mem_grow(&r->judged, &r->cap_judged, r->n + 1, sizeof *r->judged, "judgements", e) ||
+	    mem_grow(&r->candidates, &r->cap_candidates, first + w->k, sizeof *r->candidates, "candidates", e))
+		return -1;
+	for (size_t i = 0; i < w->k; i++)
+		r->candidates[first + i] = (struct candidate){r->tokens + (i ? w->ends[i - 1] : 0), r->tokens + w->ends[i],
+		    r->tokens + w->scored[i], w->ranks ? w->ranks[i] : 0, w->reference ? (double)w->reference[i] : (double)NAN};
+	r->judged[r->n] = w->judged;
+	r->judged[r->n].first = first;
+	r->judged[r->n].k = w->k;
+	r->judged[r->n].ranked = w->ranks != NULL;
+	r->ncandidates += w->k;
+	return 0;
+}
+
 int
 rows_add(struct rows *r, const struct row *w, const struct config *c, struct err *e)
 {
-	size_t n = w->n, at = r->tokens;
-	if (check(w, c, e) || grow(r, n, e))
+	size_t n = w->n, at = r->tokens, sequence = 0, start = 0;
+	if (check(w, c, e) || grow(r, n, e) || (w->k && add_candidates(r, w, e)))
 		return -1;
 	for (size_t i = 0; i < n; i++) {
+		bool next = w->k && i == w->ends[sequence];
+		sequence += next;
+		start = next ? i : start;
 		r->ids[at + i] = w->ids[i];
 		r->targets[at + i] = w->targets ? w->targets[i] : TARGET_NONE;
-		r->positions[at + i] = w->positions ? w->positions[i] : (int32_t)i;
+		r->positions[at + i] = w->positions ? w->positions[i] : (int32_t)(i - start);
 		r->types[at + i] = w->types ? w->types[i] : 0;
 		r->trained += r->targets[at + i] != TARGET_NONE;
-		if (i == 0 || (w->documents && w->documents[i] != w->documents[i - 1]))
+		if (i == 0 || next || (w->documents && w->documents[i] != w->documents[i - 1]))
 			r->spans[r->nspans++] = (struct span){at + i, 0, 0, at + i};
 		struct span *s = &r->spans[r->nspans - 1];
 		s->n++;

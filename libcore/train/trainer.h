@@ -40,6 +40,8 @@ struct objective {
 	int (*gradient)(struct objective *o, struct trainer *t, struct rows *r, struct step_stats *s, struct err *e);
 	/* After the weights have changed; NULL = nothing to do. */
 	void (*stepped)(struct objective *o, struct trainer *t);
+	/* Names of what it says of a step besides the loss, in step_stats.columns; NULL-terminated, NULL = nothing. */
+	const char *const *columns;
 };
 
 struct trainer {
@@ -77,11 +79,14 @@ size_t trainer_trainable(const struct trainer *t);
 /* The forward pass of micro-batch number `micro` of the step, which addresses its dropout masks. */
 void trainer_forward(struct trainer *t, const struct batch *b, size_t micro);
 
+enum { STEP_COLUMNS = 12 }; /* that an objective may have */
+
 struct step_stats {
 	double loss;      /* mean over the trained tokens, nats */
 	double grad_norm; /* before clipping */
 	double lr;
 	size_t tokens, trained;
+	double columns[STEP_COLUMNS]; /* the objective's own */
 };
 
 /* The gradient of the objective over all the rows, for a language model of the mean loss over all

@@ -97,4 +97,59 @@ fails 'a model without template' 3 tgen --chat -m gpt.ten --prompt x
 fails 'system without chat' 2 tgen --system x -m heart.ten --prompt x
 fails 'a conversation as records' 2 tgen --chat --records -m heart.ten
 ok 'a long conversation forgets its oldest turns' sh -c 'for i in 1 2 3 4 5 6 7 8; do echo "Tell me again about the months of the year and the days, please, friend"; done | tgen -q --chat -m heart.ten -n 40 2>&1 >/dev/null | grep -q "oldest turns are left out"'
+
+# judged answers
+mkjudged=$BUILD/tests/support/mkjudged
+if [ ! -x "$mkjudged" ]; then
+	skip 'candidates' 'make check builds tests/support/mkjudged'
+	finish
+fi
+judged() { printf "$1" | "$mkjudged" "${2:-ranks}" "${@:3}"; }
+judged 'Hi\t2,1\tNo.\tHello.\n' >j.ten
+run 'candidates' 0 '' '~^tchat: judgements=1 candidates=1 dropped_overlong=0 dropped_untrained=0 dropped_skipped=0 dropped_bad=0 truncated=0 inputs=[0-9]+ trained=[0-9]+$' \
+	tchat -m base.ten -o c.ten j.ten
+run 'are sound' 0 '' '' tcheck -q c.ten j.ten
+is 'each answer behind the whole conversation' "$(shown c.ten)" \
+	'"<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n[[No.<|im_end|>]]"
+"<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n[[Hello.<|im_end|>]]"'
+places() { tdump --jsonl "$@" | python3 -c 'import json, sys
+for line in sys.stdin:
+    r, at = json.loads(line), 0
+    for end, scored in zip(r["ends"], r["scored"]):
+        y = r["targets"][at:end]
+        assert all(t in (-100, i) for t, i in zip(y, r["ids"][at + 1:end] + [-100]))
+        print(end - at, scored - at, r["ids"][scored], sum(t != -100 for t in y)); at = end'; }
+is 'the tokens are those of the chat' "$(places c.ten | cut -d ' ' -f 1 | head -n 1)" "$(($(echo '{"prompt": "Hi", "completion": "No."}' | timport -q --as completion | tchat -q -m base.ten | tdump --jsonl -f ids | tr -dc , | wc -c) + 1))"
+is 'scored where the turn ends' "$(places c.ten | awk '{ print $2 == $1 - 1, $3 }' | uniq)" '1 401'
+is 'what is said stays' "$(tdump --jsonl -f ranks c.ten)" '{"ranks":[2,1]}'
+run 'skipped ones go' 0 '' '~judgements=2 candidates=1 .*dropped_skipped=1 ' bash -c "printf 'Hi\t1,2\ta\tb\nHi\t0,0\ta\tb\n' | $mkjudged ranks | tchat -m base.ten -o x.ten"
+run 'and ratings that are no numbers' 0 '' '~judgements=2 candidates=1 .*dropped_skipped=1 ' bash -c "printf 'Hi\t3\ta\nHi\tnan\ta\n' | $mkjudged rating | tchat -m base.ten -o x.ten"
+for bad in 'Hi\t1,2\ta\ta\n' 'Hi\t1,2\t\ta\n' 'Hi\t1\ta\tb\n' 'Hi\t1,0\ta\tb\n' 'Hi\t1,2\n'; do
+	judged "$bad" >bad.ten
+	fails "refused: $bad" 3 tchat -m base.ten -o x.ten bad.ten
+	ok 'by its record' grep -q 'bad.ten: record 0: ' "$T.err"
+done
+judged 'Hi\tinf\ta\n' rating >bad.ten
+fails 'a rating without end' 3 tchat -m base.ten -o x.ten bad.ten
+judged 'Hi\t1,2\t-1\ta\tb\n' ranks weight >bad.ten
+fails 'a weight below 0' 3 tchat -m base.ten -o x.ten bad.ten
+judged 'Hi\t1,2\ta\ta\nHi\t1,2\t\tb\nHi\t1,2\ta\tb\n' >bad.ten
+run 'or left out' 0 '' '~judgements=3 candidates=1 .*dropped_bad=2 ' tchat -m base.ten --skip-bad -o x.ten bad.ten
+
+# cut: the first has 3 tokens more than the second
+long='One and two and three and four'
+judged "$long"'\t1,2\taaaaaa\taaa\n' >j.ten
+tchat -q -m base.ten j.ten -o whole.ten
+n=$(places whole.ten | awk 'NR == 1 { print $1 }') m=$(places whole.ten | awk 'NR == 2 { print $1 }')
+fails 'too long' 3 tchat -m base.ten -l $((n - 2)) -o x.ten j.ten
+run 'too long, dropped' 3 '' '~none of the 1 judgements is left' tchat -m base.ten -l $((n - 2)) --overlong drop -o x.ten j.ten
+tchat -q -m base.ten -l $((n - 2)) --overlong truncate-left j.ten -o left.ten
+is 'on the left both lose the same' "$(places left.ten)" "$(places whole.ten | awk '{ print $1 - 2, $2 - 2, $3, $4 }')"
+tchat -q -m base.ten -l $((n - 2)) --overlong truncate-right j.ten -o right.ten
+is 'on the right the end of an answer goes, and its last token is scored' "$(places right.ten | awk '{ print $1, $2, $4 }')" \
+	"$(places whole.ten | awk -v l=$((n - 2)) '{ d = $1 > l ? $1 - l : 0; print $1 - d, $2 - d, $4 - d }')"
+is 'which is not the end of the turn' "$(places right.ten | awk '{ print $3 == 401 }' | head -n 1)" 0
+tchat -q -m base.ten -l 3 --overlong truncate-left j.ten -o x.ten 2>/dev/null
+run 'nothing tells them apart' 3 '' '~none of the 1 judgements is left' tchat -m base.ten -l 3 --overlong truncate-left -o x.ten j.ten
+run 'nothing of an answer is left' 3 '' '~none of the 1 judgements is left' tchat -m base.ten -l 5 --overlong truncate-right -o x.ten j.ten
 finish

@@ -46,6 +46,18 @@ teval -q --knn 1 --train embeddings.ten @ -o out.txt | embeddings.ten
 tchat -q -m @ chats.ten -o out.ten | chatty.ten
 tchat -q -m chatty.ten @ -o out.ten | chats.ten
 tpack -q -l 64 @ -o out.ten | chatrows.ten
+tchat -q -m chatty.ten @ -o out.ten | judged.ten
+treward -q -m @ --steps 1 -o out.ten pairs.ten | chatty.ten
+treward -q -m chatty.ten --steps 1 -o out.ten @ | pairs.ten
+treward -q -m chatty.ten --steps 1 --eval @ -o out.ten pairs.ten | pairs.ten
+tprefer -q -m @ --loss simpo --steps 1 -o out.ten pairs.ten | chatty.ten
+tprefer -q -m chatty.ten --steps 1 -o out.ten @ | referenced.ten
+tscore -q -m @ pairs.ten -o out.ten | reward.ten
+tscore -q -m reward.ten @ -o out.ten | pairs.ten
+tscore -q -m reward.ten @ -o out.ten | judged.ten
+tscore -q --likelihood -m @ pairs.ten -o out.ten | chatty.ten
+teval -q --reward -m @ pairs.ten -o out.txt | reward.ten
+teval -q --reward -m reward.ten @ -o out.txt | pairs.ten
 tgraft -q --head value @ -o out.ten | init.ten
 tgraft -q --average init.ten @ -o out.ten | init.ten
 tgraft -q --vocab @ init.ten -o out.ten | vocab.ten
@@ -101,6 +113,13 @@ teval -q --geometry embeddings.ten -o @
 teval -q --search 1 embeddings.ten -o @
 tchat -q -m chatty.ten chats.ten
 tchat -q -m chatty.ten chats.ten -o @
+tchat -q -m chatty.ten judged.ten -o @
+tscore -q -m reward.ten pairs.ten
+tscore -q -m reward.ten pairs.ten -o @
+tscore -q -m reward.ten asked.jsonl
+tscore -q -m reward.ten asked.jsonl -o @
+teval -q --reward -m reward.ten pairs.ten -o @
+teval -q --reward -m reward.ten --calibration @ pairs.ten -o /dev/null
 tgraft -q --head value init.ten
 tgraft -q --head value init.ten -o @
 teval -q --task -m classifier.ten labelled.ten -o @
@@ -117,7 +136,7 @@ tagree -q --raters @ judged.ten'
 
 # tools that no row of a table fits: they write only files by name, one is below
 no_reader='tvocab timport'
-no_writer='tsplit tpretrain tfinetune'
+no_writer='tsplit tpretrain tfinetune treward tprefer'
 
 mkdir work && cd work || exit 1
 for i in 1 2 3 4; do
@@ -139,6 +158,11 @@ tvocab -q -n 280 --special '<|endoftext|>' --special '<|mask|>' stories.txt -o v
     tinit -q --layers 1 --heads 1 --width 8 --context 64 --vocab vocab.ten | tgraft -q --template chatml -o chatty.ten &&
     printf '{"prompt": "a", "completion": "b"}\n' | timport -q --as completion -o chats.ten &&
     tchat -q -m chatty.ten --overlong truncate-left chats.ten -o chatrows.ten &&
+    printf 'a\t1,2\tb\tcats\n' | "$BUILD/tests/support/mkjudged" ranks >judged.ten &&
+    tchat -q -m chatty.ten judged.ten -o pairs.ten &&
+    tscore -q --likelihood -m chatty.ten pairs.ten -o referenced.ten &&
+    tgraft -q --head value chatty.ten -o reward.ten &&
+    printf '{"prompt": "a", "completion": "b"}\n' >asked.jsonl &&
     tgraft -q --head classify --labels 0,1 bert.ten -o classifier.ten &&
     teval -q --task -m classifier.ten --predictions predictions.ten labelled.ten -o /dev/null ||
     { result 1 "preparations"; finish; }

@@ -1,5 +1,5 @@
 /* GPT-2, LLaMA and BERT against PyTorch in double precision: hidden states, logits' loss, every
- * gradient, ten AdamW steps; the contrastive losses and their gradients. tests/golden/cases.json says how the figures were made. */
+ * gradient, ten AdamW steps; the losses of contrastive training, rewards and preferences, and their gradients. tests/golden/cases.json says how the figures were made. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +12,8 @@
 #include <string.h>
 
 #include "loss/contrastive.h"
+#include "loss/preference.h"
+#include "loss/reward.h"
 #include "safetensors.h"
 #include "train/trainer.h"
 
@@ -323,11 +325,115 @@ test_moco(void **state)
 	st_close(&s);
 }
 
+/* ---- rewards and preferences ---- */
+
+static void
+check_number(double got, double want, const char *what, size_t i)
+{
+	if (!(fabs(got - want) <= 1e-5 * fmax(1, fabs(want))))
+		fail_msg("%s[%zu] = %.9g, not %.9g", what, i, got, want);
+}
+
+static void
+test_reward(void **state)
+{
+	(void)state;
+	enum { N = 9 };
+	struct err e;
+	struct safetensors s;
+	size_t n;
+	double loss = 0, right = 0;
+	assert_int_equal(st_open(&s, GOLDEN "reward.safetensors", &e), 0);
+	double *chosen = read_tensor(&s, "chosen", &n), *rejected = read_tensor(&s, "rejected", NULL);
+	double *margin = read_tensor(&s, "margin", NULL), *gc = read_tensor(&s, "grad_chosen", NULL);
+	double *gr = read_tensor(&s, "grad_rejected", NULL);
+	assert_int_equal(n, N);
+	for (size_t i = 0; i < N; i++) {
+		/* whichever of the two comes first */
+		double d[2], score[2] = {i % 2 ? rejected[i] : chosen[i], i % 2 ? chosen[i] : rejected[i]};
+		uint32_t ranks[2] = {i % 2 ? 2 : 1, i % 2 ? 1 : 2};
+		loss += reward_pairs(d, score, ranks, 2, margin[i], 0) / N;
+		right += (chosen[i] > rejected[i]) / (double)N;
+		check_number(d[i % 2] / N, gc[i], "gradient of the chosen", i);
+		check_number(d[1 - i % 2] / N, gr[i], "gradient of the rejected", i);
+	}
+	check_number(loss, figure("reward", "loss"), "loss", 0);
+	check_number(right, figure("reward", "accuracy"), "accuracy", 0);
+	free(chosen);
+	free(rejected);
+	free(margin);
+	free(gc);
+	free(gr);
+	st_close(&s);
+}
+
+static void
+check_preference(const struct safetensors *s, const char *name, struct preference_loss l)
+{
+	static const char *const inputs[] = {"policy_chosen", "policy_rejected", "ref_chosen", "ref_rejected"};
+	char grad[2][64];
+	double *v[4], *want[2], loss = 0;
+	size_t n;
+	for (int i = 0; i < 4; i++)
+		v[i] = read_tensor(s, inputs[i], &n);
+	for (int i = 0; i < 2; i++) {
+		snprintf(grad[i], sizeof grad[i], "%s.grad_%s", name, inputs[i]);
+		want[i] = read_tensor(s, grad[i], NULL);
+	}
+	for (size_t i = 0; i < n; i++) {
+		struct likelihood c = {v[0][i], v[2][i], 1}, r = {v[1][i], v[3][i], 1};
+		double d[2];
+		loss += preference_pair(&l, &d[0], &d[1], &c, &r) / (double)n;
+		for (int k = 0; k < 2; k++)
+			check_number(d[k] / (double)n, want[k][i], grad[k], i);
+	}
+	json_t *cases = json_load_file(GOLDEN "cases.json", 0, NULL);
+	json_t *losses = json_object_get(json_object_get(cases, "dpo"), "loss");
+	check_number(loss, json_real_value(json_object_get(losses, name)), name, 0);
+	json_decref(cases);
+	for (int i = 0; i < 4; i++)
+		free(v[i]);
+	free(want[0]);
+	free(want[1]);
+}
+
+static void
+test_dpo(void **state)
+{
+	(void)state;
+	struct err e;
+	struct safetensors s;
+	double beta = figure("dpo", "beta"), smoothing = figure("dpo", "label_smoothing"), right = 0, margin = 0;
+	size_t n;
+	assert_int_equal(st_open(&s, GOLDEN "dpo.safetensors", &e), 0);
+	check_preference(&s, "sigmoid", (struct preference_loss){PREFER_SIGMOID, beta, 0, 0, 0});
+	check_preference(&s, "cdpo", (struct preference_loss){PREFER_SIGMOID, beta, smoothing, 0, 0});
+	check_preference(&s, "ipo", (struct preference_loss){PREFER_IPO, beta, 0, 0, 0});
+	check_preference(&s, "hinge", (struct preference_loss){PREFER_HINGE, beta, 0, 0, 0});
+	double *pc = read_tensor(&s, "policy_chosen", &n), *pr = read_tensor(&s, "policy_rejected", NULL);
+	double *rc = read_tensor(&s, "ref_chosen", NULL), *rr = read_tensor(&s, "ref_rejected", NULL);
+	for (size_t i = 0; i < n; i++) {
+		struct preference_loss l = {PREFER_SIGMOID, beta, 0, 0, 0};
+		struct likelihood c = {pc[i], rc[i], 1}, r = {pr[i], rr[i], 1};
+		double m = preference_reward(&l, &c) - preference_reward(&l, &r);
+		margin += m / (double)n;
+		right += (m > 0) / (double)n;
+	}
+	check_number(margin, figure("dpo", "reward_margin"), "margin", 0);
+	check_number(right, figure("dpo", "reward_accuracy"), "accuracy", 0);
+	free(pc);
+	free(pr);
+	free(rc);
+	free(rr);
+	st_close(&s);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_gpt2), cmocka_unit_test(test_llama),
-	    cmocka_unit_test(test_bert), cmocka_unit_test(test_ntxent), cmocka_unit_test(test_moco)};
+	    cmocka_unit_test(test_bert), cmocka_unit_test(test_ntxent), cmocka_unit_test(test_moco),
+	    cmocka_unit_test(test_reward), cmocka_unit_test(test_dpo)};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

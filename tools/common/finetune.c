@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "common/judging.h"
 #include "common/trainloop.h"
 
 const char *const finetune_tasks[] = {"chat", "completion", "classify", "multilabel", "tag", "regress", NULL};
@@ -92,8 +93,6 @@ check_metric(const struct train_run *r, enum task task)
 	bool fits = task == TASK_NONE ? m == MEASURE_LOSS || m == MEASURE_ACCURACY : measure_applies(m, task);
 	if (!fits)
 		cli_die(ERR_USAGE, "--metric %s does not apply to --task %s", measure_name(m), finetune_tasks[f->task]);
-	if ((f->patience || f->metric >= 0) && !r->eval)
-		cli_die(ERR_USAGE, "--metric and --patience need records to measure: --eval FILE");
 	if (task == TASK_NONE && (f->class_weights || f->smoothing > 0 || f->pool >= 0))
 		cli_die(ERR_USAGE, "--class-weights, --label-smoothing and --pool are for classes, not for --task %s",
 		    finetune_tasks[f->task]);
@@ -116,8 +115,9 @@ choose_steps(struct train_run *r)
 	r->steps = (rows + r->batch - 1) / r->batch;
 }
 
-void
-finetune_choose(struct train_run *r, const char *data)
+/* The task, with its head or that for the language. */
+static void
+choose_task(struct train_run *r, const char *data)
 {
 	struct err e;
 	struct finetune *f = r->fine;
@@ -137,12 +137,23 @@ finetune_choose(struct train_run *r, const char *data)
 		r->objective = OBJECTIVE_TASK;
 		choose_head(r, task);
 	}
-	choose_adapters(r);
-	choose_steps(r);
 	struct stat st;
 	bool balanced = f->class_weights && strcmp(f->class_weights, "balanced") == 0;
 	if (balanced && (!data || stat(data, &st) || !S_ISREG(st.st_mode)))
 		cli_die(ERR_USAGE, "--class-weights balanced counts the labels first: it needs a file");
+}
+
+void
+finetune_choose(struct train_run *r, const char *data)
+{
+	if (r->fine->judging)
+		judging_choose(r);
+	else
+		choose_task(r, data);
+	if ((r->fine->patience || r->fine->metric >= 0) && !r->eval)
+		cli_die(ERR_USAGE, "--metric and --patience need records to measure: --eval FILE");
+	choose_adapters(r);
+	choose_steps(r);
 }
 
 void
@@ -259,6 +270,8 @@ finetune_open(struct train_run *r, const char *data)
 	else if (f->class_weights)
 		listed_weights(f, r->cfg.outputs);
 	struct labelled_loss loss = {.weights = f->weights, .smoothing = f->smoothing};
+	if (f->judging)
+		judging_open(r);
 	if (r->objective == OBJECTIVE_TASK && task_open(&f->trainer, &r->trainer, &loss, &e))
 		cli_fail(&e);
 	plan_tensors(r);
@@ -269,6 +282,8 @@ finetune_announce(const struct train_run *r)
 {
 	if (r->cfg.task != r->file.cfg.task)
 		cli_warn("new head: %s with %zu outputs", config_task_name(r->cfg.task), r->cfg.outputs);
+	if (r->cfg.value != r->file.cfg.value)
+		cli_warn("new head: value");
 	cli_warn("training %zu of %zu numbers (%.2f %%)", trainer_trainable(&r->trainer), r->table.count,
 	    100 * (double)trainer_trainable(&r->trainer) / (double)r->table.count);
 }
@@ -294,6 +309,10 @@ finetune_evaluate(struct train_run *r, struct row_source *s, double out[MEASURES
 	struct finetune *f = r->fine;
 	struct predictions p = {0};
 	struct eval_sums sums = {0};
+	if (f->judging) {
+		judging_evaluate(r, s, out);
+		return;
+	}
 	for (int got = 1; got > 0;) {
 		read_eval_rows(r, s, &got);
 		if (r->objective != OBJECTIVE_TASK)
@@ -316,6 +335,8 @@ finetune_evaluate(struct train_run *r, struct row_source *s, double out[MEASURES
 void
 finetune_close(struct finetune *f)
 {
+	if (f->judging)
+		judging_close(f->judging);
 	task_close(&f->trainer);
 	row_labels_close(&f->labels);
 	row_labels_close(&f->eval_labels);

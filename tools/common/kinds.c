@@ -20,6 +20,22 @@ head_vocab_size(struct kind_check *k, const char *name, struct err *e)
 	return 0;
 }
 
+static int
+open_answers(struct kind_check *k, const struct ten_head *h, const char *name, struct err *e)
+{
+	k->judgements = strcmp(h->kind, "judgements") == 0;
+	if (verdict_fields(&k->verdicts, h, name, e))
+		return -1;
+	if (k->judgements)
+		return judgement_fields(&k->texts, h, name, e);
+	if (candidate_fields(&k->pieces, h, name, e))
+		return -1;
+	k->ids = k->pieces.ids;
+	k->targets = k->pieces.targets;
+	k->candidates = true;
+	return head_vocab_size(k, name, e);
+}
+
 int
 kind_check_open(struct kind_check *k, const struct ten_head *h, const char *name, struct err *e)
 {
@@ -27,6 +43,8 @@ kind_check_open(struct kind_check *k, const struct ten_head *h, const char *name
 	bool views = strcmp(h->kind, "views") == 0;
 	bool tokens = strcmp(h->kind, "tokens") == 0 || masked || views;
 	*k = (struct kind_check){.head = h, .ids = -1, .targets = -1, .positions = -1, .documents = -1};
+	if (strcmp(h->kind, "judgements") == 0 || strcmp(h->kind, "candidates") == 0)
+		return open_answers(k, h, name, e);
 	k->model = strcmp(h->kind, "model") == 0;
 	if (strcmp(h->kind, "text") == 0)
 		return ten_head_need(h, name, "text", TEN_TEXT, 8, 1, e) < 0 ? -1 : 0;
@@ -68,9 +86,28 @@ check_ids(const struct kind_check *k, int field, const struct ten_value *v, bool
 	return 0;
 }
 
+/* What each answer is, and what is said of all. */
+static int
+check_answers(const struct kind_check *k, const struct ten_value *values, struct err *e)
+{
+	struct verdict verdict;
+	struct answers a = {0};
+	if (k->candidates)
+		return candidate_check(&k->pieces, values, e) ||
+		    verdict_read(&k->verdicts, values, values[k->pieces.ends].count, &verdict, e) ? -1 : 0;
+	if (judgement_answers(&k->texts, values, &a, e))
+		return -1;
+	for (size_t i = 0, from = 0; i < a.k; from = a.ends[i++])
+		if (a.ends[i] < from)
+			return err_set(e, ERR_DATA, "answer %zu begins at byte %zu and ends at %u", i + 1, from, a.ends[i]);
+	return verdict_read(&k->verdicts, values, a.k, &verdict, e);
+}
+
 int
 kind_check_record(const struct kind_check *k, const struct ten_value *values, struct err *e)
 {
+	if ((k->judgements || k->candidates) && check_answers(k, values, e))
+		return -1;
 	if (k->ids < 0)
 		return 0;
 	if (check_ids(k, k->ids, &values[k->ids], false, e))

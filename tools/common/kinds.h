@@ -7,19 +7,23 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "ten.h"
+#include "common/judgements.h"
 
 struct kind_check {
 	const struct ten_head *head; /* borrowed */
 	int ids, targets, positions, documents; /* fields of tokens and rows, or -1 */
+	bool judgements, candidates;
+	struct judgement_fields texts;
+	struct candidate_fields pieces;
+	struct verdict_fields verdicts; /* of judgements and candidates */
 	uint64_t vocab_size;         /* 0: not said */
 	bool model;
 };
 
 /* Checks the head: the fields that the kind needs, with their types. 0, or -1 and ERR_DATA. */
 int kind_check_open(struct kind_check *k, const struct ten_head *h, const char *name, struct err *e);
-/* A record: equal lengths of a row's fields, ids below vocab_size, targets -100 or an id. The
- * message names the field, not the stream. */
+/* A record: equal lengths of a row's fields, ids below vocab_size, targets -100 or an id; texts and answers
+ * up to their ends, as many ranks as answers. The message names the field, not the stream. */
 int kind_check_record(const struct kind_check *k, const struct ten_value *values, struct err *e);
 /* The whole: a model has one record. */
 int kind_check_end(const struct kind_check *k, uint64_t records, struct err *e);

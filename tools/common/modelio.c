@@ -237,6 +237,16 @@ model_check_tokenizer(const struct model_file *m, const struct ten_head *head, c
 	    (const char *)kv->value, m->path, m->tokenizer_id);
 }
 
+int
+model_check_template(const struct model_file *m, const struct ten_head *head, const char *name, struct err *e)
+{
+	const struct ten_kv *ours = ten_head_kv(&m->head, "template"), *theirs = ten_head_kv(head, "template");
+	if (ours && theirs && strcmp(ours->value, theirs->value) != 0)
+		return err_set(e, ERR_DATA, "%s was made with chat template %.32s, the model %s has %.32s", name,
+		    (const char *)theirs->value, m->path, (const char *)ours->value);
+	return 0;
+}
+
 /* ---- writing ---- */
 
 int

@@ -49,6 +49,8 @@ void model_close(struct model_file *m); /* a zeroed struct is fine */
  * the model's. */
 int model_check_tokenizer(const struct model_file *m, const struct ten_head *head, const char *name,
     struct err *e);
+/* The same of the chat template, where both have one. */
+int model_check_template(const struct model_file *m, const struct ten_head *head, const char *name, struct err *e);
 
 /* Kind, fields and key-values of a model. Fields may be appended. */
 int model_head(struct ten_head *h, const struct config *c, const struct params *p,

@@ -15,9 +15,12 @@
 
 static const struct {
 	const char *name;
-	bool each; /* a number for each token; else one for the record */
-} columns[ROW_FIELDS] = {{"ids", true}, {"targets", true}, {"positions", true}, {"documents", true},
-    {"types", true}, {"source", false}, {"key", false}};
+	enum ten_class cls;
+	unsigned bits, rank;
+	bool each; /* a number for each token */
+} columns[ROW_FIELDS] = {{"ids", TEN_INT, 32, 1, true}, {"targets", TEN_INT, 32, 1, true}, {"positions", TEN_INT, 32, 1, true},
+    {"documents", TEN_INT, 32, 1, true}, {"types", TEN_INT, 32, 1, true}, {"source", TEN_UINT, 64, 0, false},
+    {"key", TEN_UINT, 64, 0, false}, {"ends", TEN_UINT, 32, 1, false}, {"scored", TEN_UINT, 32, 1, false}};
 
 /* ---- the spool of a pipe ---- */
 
@@ -53,7 +56,10 @@ static bool
 used(enum row_use use, int field)
 {
 	switch (field) {
-	case ROW_TARGETS: return use == ROWS_NEXT || use == ROWS_MASKED;
+	case ROW_TARGETS: return use == ROWS_NEXT || use == ROWS_MASKED || use == ROWS_CANDIDATES;
+	case ROW_ENDS: case ROW_SCORED: return use == ROWS_CANDIDATES;
+	/* of a judgement `positions` are places on a screen */
+	case ROW_POSITIONS: case ROW_DOCUMENTS: return use != ROWS_CANDIDATES;
 	case ROW_SOURCE: case ROW_KEY: return use == ROWS_VIEWS;
 	default: return true;
 	}
@@ -67,6 +73,9 @@ check_use(const struct row_source *s, const struct ten_head *h, struct err *e)
 		    " that can", s->name, s->fields[ROW_TARGETS] < 0 ? "tokens without targets" : "next tokens as targets");
 	if (s->use == ROWS_VIEWS && (s->fields[ROW_SOURCE] < 0 || s->fields[ROW_KEY] < 0))
 		return err_set(e, ERR_DATA, "%s: has no fields `source' and `key'; taug makes views that have them", s->name);
+	if (s->use == ROWS_CANDIDATES && (s->fields[ROW_ENDS] < 0 || s->fields[ROW_SCORED] < 0 || s->fields[ROW_TARGETS] < 0))
+		return err_set(e, ERR_DATA, "%s: has no fields `ends', `scored' and `targets'; tchat makes candidates, which have them, of"
+		    " judgements", s->name);
 	return 0;
 }
 
@@ -77,11 +86,11 @@ check_fields(struct row_source *s, const struct ten_head *h, struct err *e)
 		s->fields[i] = used(s->use, i) ? ten_head_find(h, columns[i].name) : -1;
 		if (i != ROW_IDS && s->fields[i] < 0)
 			continue;
-		int at = columns[i].each ? ten_head_need(h, s->name, columns[i].name, TEN_INT, 32, 1, e)
-		    : ten_head_need(h, s->name, columns[i].name, TEN_UINT, 64, 0, e);
-		if (at < 0)
+		if (ten_head_need(h, s->name, columns[i].name, columns[i].cls, columns[i].bits, columns[i].rank, e) < 0)
 			return -1;
 	}
+	if (s->use == ROWS_CANDIDATES && verdict_fields(&s->verdicts, h, s->name, e))
+		return -1;
 	s->cut = s->use == ROWS_NEXT && s->fields[ROW_TARGETS] < 0;
 	const struct ten_kv *kv = ten_head_kv(h, "length");
 	uint64_t length;
@@ -89,7 +98,45 @@ check_fields(struct row_source *s, const struct ten_head *h, struct err *e)
 	s->longest = s->cfg->context;
 	if (kv && !s->cut && cli_parse_u64(kv->value, &length, &why) == 0 && length && length < s->longest)
 		s->longest = length;
+	s->largest = s->longest;
 	return check_use(s, h, e);
+}
+
+/* The next record into s->values: 1, 0 at the end of the epoch, -1. */
+static int
+next_record(struct row_source *s, struct err *e)
+{
+	if (s->map) {
+		if (s->record == s->records)
+			return 0;
+		s->current = s->order ? s->order[s->record] : s->record;
+		if (ten_map_get(s->map, s->current, s->values, e))
+			return -1;
+		s->record++;
+		return 1;
+	}
+	s->current = s->record;
+	int got = ten_read(s->pipe, s->values, e);
+	if (got == 0)
+		return finish_spool(s, e);
+	if (got < 0)
+		return -1;
+	if (ten_write(s->spool, s->values, e))
+		return err_prefix(e, "keeping %s for later epochs", s->name);
+	s->record++;
+	return 1;
+}
+
+/* Reads all records once. */
+static int
+measure_candidates(struct row_source *s, struct err *e)
+{
+	int got;
+	s->largest = 1;
+	while ((got = next_record(s, e)) > 0)
+		s->largest = s->values[s->fields[ROW_IDS]].count > s->largest ? s->values[s->fields[ROW_IDS]].count : s->largest;
+	s->record = 0;
+	return got;
 }
 
 int
@@ -115,7 +162,7 @@ row_source_open(struct row_source *s, const char *path, const struct config *cfg
 	}
 	const struct ten_head *h = row_source_head(s);
 	s->values = mem_zalloc(h->nfields, sizeof *s->values, "fields", e);
-	if (!s->values || check_fields(s, h, e))
+	if (!s->values || check_fields(s, h, e) || (use == ROWS_CANDIDATES && measure_candidates(s, e)))
 		goto fail;
 	return 0;
 fail:
@@ -184,31 +231,6 @@ shuffle(struct row_source *s, struct err *e)
 	return 0;
 }
 
-/* The next record into s->values: 1, 0 at the end of the epoch, -1. */
-static int
-next_record(struct row_source *s, struct err *e)
-{
-	if (s->map) {
-		if (s->record == s->records)
-			return 0;
-		s->current = s->order ? s->order[s->record] : s->record;
-		if (ten_map_get(s->map, s->current, s->values, e))
-			return -1;
-		s->record++;
-		return 1;
-	}
-	s->current = s->record;
-	int got = ten_read(s->pipe, s->values, e);
-	if (got == 0)
-		return finish_spool(s, e);
-	if (got < 0)
-		return -1;
-	if (ten_write(s->spool, s->values, e))
-		return err_prefix(e, "keeping %s for later epochs", s->name);
-	s->record++;
-	return 1;
-}
-
 /* The next piece of the document in s->values; *done when it was the last. Its final token has no
  * successor: it is a target only. */
 static int
@@ -229,6 +251,47 @@ static const void *
 column(const struct row_source *s, int i)
 {
 	return s->fields[i] < 0 ? NULL : s->values[s->fields[i]].data;
+}
+
+/* That a record of k answers has what is needed of it. */
+static int
+check_needs(const struct row_source *s, const uint32_t *ends, size_t k, struct err *e)
+{
+	const int32_t *target = column(s, ROW_TARGETS);
+	if ((s->needs & NEED_RANKS) && k < 2)
+		return err_set(e, ERR_DATA, "one answer: there is nothing to compare");
+	if ((s->needs & (NEED_RATING | NEED_LIKED)) && k > 1)
+		return err_set(e, ERR_DATA, "%zu answers, but what is said is said of one", k);
+	for (size_t i = 0, at = 0; (s->needs & NEED_TARGETS) && i < k; at = ends[i++]) {
+		while (at < ends[i] && target[at] == TARGET_NONE)
+			at++;
+		if (at == ends[i])
+			return err_set(e, ERR_DATA, "answer %zu has no token to train on", i + 1);
+	}
+	return 0;
+}
+
+static int
+add_candidates(struct row_source *s, struct rows *r, struct err *e)
+{
+	const struct ten_value *ends = &s->values[s->fields[ROW_ENDS]], *scored = &s->values[s->fields[ROW_SCORED]];
+	size_t n = s->values[s->fields[ROW_IDS]].count, k = ends->count;
+	struct verdict v;
+	if (s->values[s->fields[ROW_TARGETS]].count != n)
+		return err_set(e, ERR_DATA, "%zu ids but %llu targets", n, (unsigned long long)s->values[s->fields[ROW_TARGETS]].count);
+	if (k == 0 || scored->count != k)
+		return err_set(e, ERR_DATA, "%zu ends of answers but %llu places to score", k, (unsigned long long)scored->count);
+	if (verdict_read(&s->verdicts, s->values, k, &v, e))
+		return -1;
+	if (v.skipped)
+		return err_set(e, ERR_DATA, "nothing is said of the answers: the judgement was skipped");
+	struct row row = {.ids = column(s, ROW_IDS), .targets = column(s, ROW_TARGETS), .types = column(s, ROW_TYPES), .n = n, .k = k,
+	    .ends = ends->data, .scored = scored->data, .ranks = v.ranks, .reference = v.reference,
+	    .judged = {.liked = v.liked, .rating = v.rating, .weight = v.weight, .margin = v.margin}};
+	if (rows_add(r, &row, s->cfg, e) || check_needs(s, ends->data, k, e))
+		return -1;
+	return r->longest <= s->longest ? 0 :
+	    err_set(e, ERR_DATA, "an answer of %zu tokens, but the stream's `length' is %zu", r->longest, s->longest);
 }
 
 static int
@@ -266,7 +329,7 @@ static int
 add(struct row_source *s, struct rows *r, struct err *e)
 {
 	bool done = true;
-	int failed = s->cut ? add_piece(s, r, &done, e) : add_row(s, r, e);
+	int failed = s->cut ? add_piece(s, r, &done, e) : s->use == ROWS_CANDIDATES ? add_candidates(s, r, e) : add_row(s, r, e);
 	if (failed)
 		return err_prefix(e, "%s: record %llu", s->name, (unsigned long long)s->current);
 	if (done)
@@ -278,7 +341,7 @@ add(struct row_source *s, struct rows *r, struct err *e)
 static bool
 worth_a_row(const struct row_source *s)
 {
-	if (s->use == ROWS_VIEWS || s->use == ROWS_WHOLE)
+	if (s->use == ROWS_VIEWS || s->use == ROWS_WHOLE || s->use == ROWS_CANDIDATES)
 		return true;
 	return s->values[s->fields[ROW_IDS]].count > (s->cut ? 1u : 0u);
 }

@@ -10,16 +10,27 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "common/judgements.h"
 #include "common/rowlabels.h"
 #include "ten.h"
 #include "train/rows.h"
+
+/* What a record of candidates must have. */
+enum row_need {
+	NEED_RANKS = 1,    /* of two answers or more */
+	NEED_RATING = 2,   /* and one answer */
+	NEED_LIKED = 4,    /* and one answer */
+	NEED_REFERENCE = 8,
+	NEED_TARGETS = 16  /* of every answer */
+};
 
 /* What a row is for. */
 enum row_use {
 	ROWS_NEXT,   /* predicting the next token: targets, or documents that are cut into rows */
 	ROWS_MASKED, /* predicting masked tokens: targets, which tmask makes */
 	ROWS_VIEWS,  /* comparing views: source and key, which taug makes */
-	ROWS_WHOLE   /* reading: a record is a row, targets are not needed */
+	ROWS_WHOLE,  /* reading: a record is a row, targets are not needed */
+	ROWS_CANDIDATES /* judging answers: ends, scored and targets, which tchat makes; a record is a row */
 };
 
 /* What the family predicts: an encoder masked tokens, else the next. */
@@ -29,13 +40,15 @@ row_use_of(const struct config *c)
 	return config_traits(c)->encoder ? ROWS_MASKED : ROWS_NEXT;
 }
 
-enum { ROW_IDS, ROW_TARGETS, ROW_POSITIONS, ROW_DOCUMENTS, ROW_TYPES, ROW_SOURCE, ROW_KEY, ROW_FIELDS };
+enum { ROW_IDS, ROW_TARGETS, ROW_POSITIONS, ROW_DOCUMENTS, ROW_TYPES, ROW_SOURCE, ROW_KEY, ROW_ENDS, ROW_SCORED,
+	ROW_FIELDS };
 
 struct row_source {
 	char *name;              /* for messages */
 	const struct config *cfg;
 	enum row_use use;
-	size_t longest;          /* row: the stream's `length`, at most the context */
+	size_t longest;          /* row, or sequence of candidates: the stream's `length`, at most the context */
+	size_t largest;          /* tokens of a row: of candidates those of all its sequences */
 	bool cut;                /* documents, to be cut into rows; else ready rows */
 	int fields[ROW_FIELDS];  /* -1 when absent */
 	struct ten_map *map;     /* the file, or the spooled pipe */
@@ -48,6 +61,8 @@ struct row_source {
 	size_t piece;            /* next token of the document being cut, 0 = none */
 	bool have;               /* values hold the record that is being cut */
 	int32_t *targets;        /* of a piece */
+	struct verdict_fields verdicts; /* of candidates */
+	unsigned needs;          /* enum row_need; the stream has been looked at for the fields */
 	struct row_labels *labels; /* NULL: rows have none */
 	bool truncate;           /* rows that are too long lose their ends, else they are refused */
 	uint64_t truncated;
@@ -59,7 +74,8 @@ struct row_source {
 
 /* NULL or "-": standard input. Rows and documents must fit the vocabulary and context of the model:
  * rows longer than the context are refused; for ROWS_NEXT documents are cut into pieces of at most
- * `context` tokens that are trained to predict their true successors. cfg is borrowed. */
+ * `context` tokens that are trained to predict their true successors. Candidates are all read once, a pipe to its end, since the
+ * largest record decides how much memory a step takes; records whose ranks are all 0 are refused. cfg is borrowed. */
 int row_source_open(struct row_source *s, const char *path, const struct config *cfg, enum row_use use,
     struct err *e);
 /* Changes the use, before the first row. */

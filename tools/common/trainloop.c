@@ -9,12 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/judging.h"
 #include "math/gemm.h"
 
 const char *const train_schedules[] = {"constant", "linear", "cosine", "wsd", "wsd-sqrt", NULL};
 
 const char *const train_objectives[] = {"causal", "masked", "contrastive", NULL};
 const char *const train_pools[] = {"mean", "first", "last", NULL};
+
+enum { ROW_COLUMNS = RUN_COLUMNS + STEP_COLUMNS };
 
 static volatile sig_atomic_t stop_asked;
 
@@ -26,13 +29,19 @@ ask_stop(int signum)
 }
 
 /* The finished step is saved before the end. */
-static void
-catch_signals(void)
+void
+train_catch_signals(void)
 {
 	struct sigaction a = {.sa_handler = ask_stop, .sa_flags = SA_RESTART};
 	sigemptyset(&a.sa_mask);
 	sigaction(SIGINT, &a, NULL);
 	sigaction(SIGTERM, &a, NULL);
+}
+
+bool
+train_stop_asked(void)
+{
+	return stop_asked;
 }
 
 /* Operations a second of products of 1024 x 1024 on all threads: the roof that the training's rate is
@@ -64,6 +73,13 @@ contrastive(const struct train_run *r)
 	return r->objective == OBJECTIVE_CONTRASTIVE;
 }
 
+/* The objective looks at the language head. */
+static bool
+has_logits(const struct train_run *r)
+{
+	return r->objective < OBJECTIVE_CONTRASTIVE || r->objective == OBJECTIVE_PREFERENCE;
+}
+
 static size_t
 views(const struct train_run *r)
 {
@@ -77,12 +93,12 @@ static double
 step_operations(const struct train_run *r)
 {
 	const struct config *c = r->trainer.cfg;
-	double blocks = 0, head = r->objective >= OBJECTIVE_CONTRASTIVE ? 0 : (double)(c->vocab * c->width), attention = 0;
+	double blocks = 0, head = has_logits(r) ? (double)(c->vocab * c->width) : 0, attention = 0;
 	for (size_t i = 0; i < r->table.n; i++) {
 		const struct param *p = &r->table.items[i];
 		if (p->rank == 2 && p->slot >= SLOT_NORM1 && p->slot <= SLOT_DOWN_B)
 			blocks += (double)p->size;
-		if (p->slot == SLOT_TRANSFORM && r->objective < OBJECTIVE_CONTRASTIVE)
+		if (p->slot == SLOT_TRANSFORM && has_logits(r))
 			head += (double)p->size;
 	}
 	for (size_t i = 0; i < r->rows.nspans; i++)
@@ -97,7 +113,9 @@ static struct train_opts
 trainer_opts(const struct train_run *r)
 {
 	size_t longest = r->data.longest, rows = r->micro && r->micro < r->batch ? r->micro : r->batch;
-	size_t tokens = rows * views(r) * longest;
+	size_t tokens, largest = r->eval_largest > r->data.largest ? r->eval_largest : r->data.largest;
+	if (__builtin_mul_overflow(rows * views(r), r->data.largest, &tokens))
+		cli_die(ERR_USAGE, "a batch of %zu rows is too large", rows);
 	longest = r->eval_longest > longest ? r->eval_longest : longest;
 	return (struct train_opts){
 	    .schedule = {(enum schedule_kind)r->schedule, r->lr, r->min_lr < 0 ? r->lr / 10 : r->min_lr,
@@ -106,9 +124,9 @@ trainer_opts(const struct train_run *r)
 	    .clip = r->clip,
 	    .dropout = r->dropout,
 	    .seed = r->seed,
-	    .max_tokens = tokens > longest ? tokens : longest,
+	    .max_tokens = tokens > largest ? tokens : largest,
 	    .max_keys = longest,
-	    .no_language = r->objective >= OBJECTIVE_CONTRASTIVE};
+	    .no_language = !has_logits(r)};
 }
 
 static void
@@ -129,6 +147,8 @@ check_options(const struct train_run *r)
 static enum row_use
 row_use(const struct train_run *r)
 {
+	if (r->fine && r->fine->judging)
+		return ROWS_CANDIDATES;
 	return contrastive(r) ? ROWS_VIEWS : r->objective == OBJECTIVE_TASK ? ROWS_WHOLE : row_use_of(&r->cfg);
 }
 
@@ -159,12 +179,9 @@ static void
 check_data(const struct train_run *r, const struct row_source *s)
 {
 	struct err e;
-	const struct ten_kv *ours = ten_head_kv(&r->file.head, "template"), *theirs = ten_head_kv(row_source_head(s), "template");
-	if (model_check_tokenizer(&r->file, row_source_head(s), s->name, &e))
+	if (model_check_tokenizer(&r->file, row_source_head(s), s->name, &e) ||
+	    model_check_template(&r->file, row_source_head(s), s->name, &e))
 		cli_fail(&e);
-	if (ours && theirs && strcmp(ours->value, theirs->value) != 0)
-		cli_die(ERR_DATA, "%s was made with chat template %.32s, the model %s has %.32s", s->name,
-		    (const char *)theirs->value, r->file.path, (const char *)ours->value);
 }
 
 void
@@ -174,6 +191,8 @@ train_open_rows(struct train_run *r, struct row_source *s, const char *path)
 	if (row_source_open(s, path, &r->cfg, row_use(r), &e))
 		cli_fail(&e);
 	check_data(r, s);
+	if (r->fine && r->fine->judging)
+		judging_need(r, s);
 }
 
 /* A mistake in --eval is told before the first step, not after many. */
@@ -187,12 +206,12 @@ check_eval(struct train_run *r)
 		row_labels_close(&r->fine->eval_labels);
 	}
 	r->eval_longest = s.longest;
+	r->eval_largest = s.largest;
 	row_source_close(&s);
 }
 
-/* The file's tensors; those that the objective adds are new. */
-static void
-start_weights(struct train_run *r)
+void
+train_start_weights(struct train_run *r)
 {
 	struct err e;
 	bool *known = mem_zalloc(r->table.n, sizeof *known, "tensors", &e);
@@ -220,9 +239,8 @@ train_freeze(struct trainer *t, const char *pattern)
 	return n;
 }
 
-/* What the model says of itself: key-value `frozen`, patterns one a line. */
-static void
-freeze_as_told(struct train_run *r)
+void
+train_freeze_as_told(struct train_run *r)
 {
 	const struct ten_kv *kv = ten_head_kv(&r->file.head, "frozen");
 	char *patterns = kv ? strdup(kv->value) : NULL, *save;
@@ -241,6 +259,31 @@ open_objective(struct train_run *r)
 		cli_fail(&e);
 	if (r->queue)
 		r->state.contrast = &r->contrast;
+}
+
+/* What the log calls its columns: those that every training has, with the objective's behind the loss. */
+static void
+name_columns(struct train_run *r)
+{
+	static const char *const every[RUN_EVAL_SCORE] = {"step", "loss", "grad_norm", "lr", "tokens", "tokens_per_s", "gemm_share",
+	    "eval_loss"};
+	const char *const *own = r->trainer.objective ? r->trainer.objective->columns : NULL;
+	struct run_log *l = &r->state.log;
+	if (r->fine && r->fine->metric > MEASURE_LOSS)
+		r->score = measure_name((enum measure)r->fine->metric);
+	if (!own) {
+		l->score = r->score;
+		return;
+	}
+	for (size_t i = 0; i < RUN_EVAL_SCORE; i++) {
+		r->names[l->nnames++] = every[i];
+		for (size_t k = 0; i == RUN_LOSS && own[k]; k++)
+			r->names[l->nnames++] = own[k];
+	}
+	snprintf(r->score_name, sizeof r->score_name, "eval_%s", r->score ? r->score : "");
+	if (r->score)
+		r->names[l->nnames++] = r->score_name;
+	l->names = r->names;
 }
 
 static void
@@ -269,7 +312,7 @@ open_all(struct train_run *r, const char *data)
 		cli_fail(&e);
 	r->cfg = r->file.cfg;
 	if (r->fine) {
-		if (row_source_open(&r->data, data, &r->cfg, ROWS_WHOLE, &e))
+		if (row_source_open(&r->data, data, &r->cfg, r->fine->judging ? ROWS_CANDIDATES : ROWS_WHOLE, &e))
 			cli_fail(&e);
 		finetune_choose(r, data);
 		check_data(r, &r->data);
@@ -293,12 +336,13 @@ open_all(struct train_run *r, const char *data)
 	struct train_opts o = trainer_opts(r);
 	if (trainer_open(&r->trainer, &r->cfg, &r->table, &o, &e))
 		cli_fail(&e);
-	start_weights(r);
+	train_start_weights(r);
 	open_objective(r);
-	freeze_as_told(r);
+	train_freeze_as_told(r);
 	if (r->fine)
 		finetune_open(r, data);
 	checkpoint_open(&r->checkpoint, r->output, &r->own, &r->file);
+	name_columns(r);
 	resume(r);
 	if (model_detach(&r->file, &e))
 		cli_fail(&e);
@@ -387,7 +431,7 @@ better(const struct train_run *r, double score)
 }
 
 static void
-evaluate_and_keep_best(struct train_run *r, double row[RUN_COLUMNS])
+evaluate_and_keep_best(struct train_run *r, double *row)
 {
 	double loss, score;
 	evaluate(r, &loss, &score);
@@ -438,9 +482,24 @@ due(uint64_t step, uint64_t every)
 	return every && step % every == 0;
 }
 
-/* One step with what follows it: the row of the log. */
+/* The objective's columns stand behind the loss. */
 static void
-one_step(struct train_run *r, double row[RUN_COLUMNS])
+log_row(struct train_run *r, const double row[ROW_COLUMNS])
+{
+	struct err e;
+	double to[ROW_COLUMNS];
+	size_t after = RUN_LOSS + 1, fixed = RUN_EVAL_SCORE + (r->score ? 1 : 0);
+	size_t own = r->state.log.names ? r->state.log.nnames - fixed : 0;
+	memcpy(to, row, after * sizeof *to);
+	memcpy(to + after, row + RUN_COLUMNS, own * sizeof *to);
+	memcpy(to + after + own, row + after, (RUN_COLUMNS - after) * sizeof *to);
+	if (run_log_add(&r->state.log, to, &e))
+		cli_fail(&e);
+}
+
+/* One step with what follows it: what the log may have of it, the objective's columns last. */
+static void
+one_step(struct train_run *r, double row[ROW_COLUMNS])
 {
 	struct err e;
 	struct step_stats s;
@@ -459,23 +518,26 @@ one_step(struct train_run *r, double row[RUN_COLUMNS])
 	row[RUN_TOKENS_PER_S] = (double)s.tokens / took;
 	row[RUN_GEMM_SHARE] = r->gemm_rate > 0 ? step_operations(r) / took / r->gemm_rate : (double)NAN;
 	row[RUN_EVAL_LOSS] = row[RUN_EVAL_SCORE] = (double)NAN;
+	memcpy(row + RUN_COLUMNS, s.columns, sizeof s.columns);
 	if (r->eval && (due(step, r->eval_every) || step == r->steps))
 		evaluate_and_keep_best(r, row);
 	if (r->log && (due(step, r->log_every) || step == r->steps || !isnan(row[RUN_EVAL_LOSS])))
-		if (run_log_add(&r->state.log, row, &e))
-			cli_fail(&e);
+		log_row(r, row);
 }
 
 static void
-show(struct cli_progress *p, const struct train_run *r, const double row[RUN_COLUMNS], const double eval[2])
+show(struct cli_progress *p, const struct train_run *r, const double row[ROW_COLUMNS], const double eval[2])
 {
-	char extra[160];
+	char extra[400];
+	const char *const *own = r->trainer.objective ? r->trainer.objective->columns : NULL;
 	int n = snprintf(extra, sizeof extra, "loss=%.4f grad_norm=%.3f lr=%.2e tokens_per_s=%.0f gemm_share=%.2f",
 	    row[RUN_LOSS], row[RUN_GRAD_NORM], row[RUN_LR], row[RUN_TOKENS_PER_S], row[RUN_GEMM_SHARE]);
+	for (int i = 0; own && own[i] && n > 0 && (size_t)n < sizeof extra; i++)
+		n += snprintf(extra + n, sizeof extra - (size_t)n, " %s=%.4g", own[i], row[RUN_COLUMNS + i]);
 	if (!isnan(eval[0]) && n > 0 && (size_t)n < sizeof extra)
 		n += snprintf(extra + n, sizeof extra - (size_t)n, " eval_loss=%.4f", eval[0]);
-	if (!isnan(eval[0]) && r->state.log.score && n > 0 && (size_t)n < sizeof extra)
-		snprintf(extra + n, sizeof extra - (size_t)n, " eval_%s=%.4f", r->state.log.score, eval[1]);
+	if (!isnan(eval[0]) && r->score && n > 0 && (size_t)n < sizeof extra)
+		snprintf(extra + n, sizeof extra - (size_t)n, " eval_%s=%.4f", r->score, eval[1]);
 	cli_progress_tick(p, (uint64_t)row[RUN_STEP], extra);
 }
 
@@ -483,7 +545,7 @@ static void
 run_steps(struct train_run *r)
 {
 	struct cli_progress p;
-	double row[RUN_COLUMNS], eval[2] = {(double)NAN, (double)NAN};
+	double row[ROW_COLUMNS], eval[2] = {(double)NAN, (double)NAN};
 	cli_progress_start(&p, r->quiet, "steps", r->steps);
 	while (r->trainer.step < r->steps && !patience_ended(r)) {
 		one_step(r, row);
@@ -503,8 +565,8 @@ run_steps(struct train_run *r)
 	cli_progress_end(&p);
 }
 
-static void
-write_result(struct train_run *r)
+void
+train_write_result(struct train_run *r)
 {
 	struct err e;
 	struct ten_writer_opts bulk = {.bulk = true};
@@ -543,21 +605,19 @@ train_run(struct train_run *r, const char *data)
 {
 	check_options(r);
 	open_all(r, data);
-	catch_signals();
+	train_catch_signals();
 	if (r->fine && !r->quiet)
 		finetune_announce(r);
 	if (!r->quiet || r->log)
 		r->gemm_rate = measure_gemm();
-	if (r->fine && r->fine->metric > MEASURE_LOSS)
-		r->state.log.score = measure_name((enum measure)r->fine->metric);
 	run_steps(r);
 	if (r->fine && r->eval && isfinite(r->state.best_score))
 		checkpoint_load_best(&r->checkpoint, &r->trainer);
-	write_result(r);
+	train_write_result(r);
 	char best[120] = "";
 	if (r->eval)
 		snprintf(best, sizeof best, " best_eval_%s=%.4f best_step=%" PRIu64,
-		    r->state.log.score ? r->state.log.score : "loss", r->state.best_score, r->state.best_step);
+		    r->score ? r->score : "loss", r->state.best_score, r->state.best_step);
 	cli_account(r->quiet, "steps=%" PRIu64 " epochs=%" PRIu64 " tokens_trained=%" PRIu64 "%s",
 	    r->trainer.step, r->state.place.epoch, r->state.tokens, best);
 	close_all(r);

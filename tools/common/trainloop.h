@@ -11,7 +11,8 @@
 #include "common/finetune.h"
 #include "train/contrast.h"
 
-enum objective_kind { OBJECTIVE_CAUSAL, OBJECTIVE_MASKED, OBJECTIVE_CONTRASTIVE, OBJECTIVE_TASK };
+enum objective_kind { OBJECTIVE_CAUSAL, OBJECTIVE_MASKED, OBJECTIVE_CONTRASTIVE, OBJECTIVE_TASK,
+	OBJECTIVE_REWARD, OBJECTIVE_PREFERENCE };
 
 struct train_run {
 	/* options; the defaults are those of TRAIN_DEFAULTS */
@@ -38,8 +39,12 @@ struct train_run {
 	struct ten_head own;   /* of the result */
 	struct checkpoint checkpoint;
 	struct rows rows, eval_rows;
-	size_t eval_longest;   /* row of the evaluation, 0 without one */
+	size_t eval_longest;   /* row of the evaluation, 0 without one; of candidates sequence and record: */
+	size_t eval_largest;
 	double gemm_rate;      /* operations a second of the machine, 0 = not measured */
+	const char *score;     /* what is measured besides the loss, NULL: nothing */
+	char score_name[80];   /* of its column */
+	const char *names[RUN_COLUMNS + STEP_COLUMNS]; /* of the log, where the objective has columns */
 };
 
 #define TRAIN_DEFAULTS \
@@ -87,6 +92,17 @@ extern const char *const train_objectives[];
 	{0, "projection", "N", CLI_U64, &(r)->projection, "contrastive: outputs of the projection head, 0 = none (default 128)", 0, 1 << 17, 0, false}, \
 	{0, "queue", "N", CLI_U64, &(r)->queue, "contrastive: compare with N earlier embeddings, not with the batch", 1, 1 << 24, 0, false}, \
 	{0, "momentum", "X", CLI_REAL, &(r)->momentum, "of the encoder that fills the queue (default 0.999)", 0, 1, 0, false}
+
+/* Parts of the loop for trainers that make their data as they go. Weights: the file's tensors; those that the
+ * configuration adds are new. */
+void train_start_weights(struct train_run *r);
+/* Freezes what the model says of itself: key-value `frozen`, patterns one a line. */
+void train_freeze_as_told(struct train_run *r);
+/* From now on INT and TERM are noted; true when one has come. */
+void train_catch_signals(void);
+bool train_stop_asked(void);
+/* Model and log. */
+void train_write_result(struct train_run *r);
 
 /* Freezes the tensors whose names match the pattern (as of file names); returns how many. */
 size_t train_freeze(struct trainer *t, const char *pattern);

@@ -12,6 +12,7 @@ struct eval_opts {
 	uint64_t knn, search;                      /* neighbours, 0 = not asked for */
 	const char *train;                         /* embeddings to learn from or to search in */
 	double l2;                                 /* of the probe, negative: chosen */
+	bool reward;                               /* the model is a reward model */
 	bool task, predicted;                      /* of a task head, of predictions that were made before */
 	const char *predictions, *calibration, *slice;
 	uint64_t bootstrap, seed;
@@ -22,6 +23,7 @@ struct eval_opts {
 
 /* Operands: streams, n of them; none is standard input. Exit through cli_fail. */
 void eval_lm(const struct eval_opts *o, char **files, size_t n);
+void eval_reward(const struct eval_opts *o, const char *file);
 void eval_task(const struct eval_opts *o, const char *file);
 void eval_predicted(const struct eval_opts *o, const char *file);
 void eval_probe(const struct eval_opts *o, const char *file);

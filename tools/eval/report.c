@@ -40,20 +40,20 @@ ascending(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* The percentile interval of 95 % (Efron 1979) of each measure over resamples of the records. */
-static void
-intervals(const struct eval_opts *o, const struct predictions *p, double low[MEASURES], double high[MEASURES])
+void
+report_intervals(const struct eval_opts *o, size_t records, size_t measures, report_measure *fn, const void *ctx, double *low,
+    double *high)
 {
 	size_t n = o->bootstrap;
-	double *all = alloc(n * MEASURES, sizeof *all), *column = alloc(n, sizeof *column);
+	double *all = alloc(n * measures, sizeof *all), *column = alloc(n, sizeof *column);
 	bool failed = false;
 #pragma omp parallel for schedule(dynamic, 8)
 	for (size_t b = 0; b < n; b++) {
 		struct err mine;
-		uint32_t *times = mem_zalloc(p->records, sizeof *times, "a resample", &mine);
-		for (size_t i = 0; times && i < p->records; i++)
-			times[rng_below(p->records, o->seed, RNG_BOOTSTRAP, b, i)]++;
-		if (!times || measure(p, times, all + b * MEASURES, &mine)) {
+		uint32_t *times = mem_zalloc(records, sizeof *times, "a resample", &mine);
+		for (size_t i = 0; times && i < records; i++)
+			times[rng_below(records, o->seed, RNG_BOOTSTRAP, b, i)]++;
+		if (!times || fn(ctx, times, all + b * measures, &mine)) {
 #pragma omp atomic write
 			failed = true;
 		}
@@ -61,17 +61,23 @@ intervals(const struct eval_opts *o, const struct predictions *p, double low[MEA
 	}
 	if (failed)
 		cli_die(ERR_RUNTIME, "out of memory");
-	for (int m = 0; m < MEASURES; m++) {
+	for (size_t m = 0; m < measures; m++) {
 		size_t k = 0;
 		for (size_t b = 0; b < n; b++)
-			if (!isnan(all[b * MEASURES + (size_t)m]))
-				column[k++] = all[b * MEASURES + (size_t)m];
+			if (!isnan(all[b * measures + m]))
+				column[k++] = all[b * measures + m];
 		qsort(column, k, sizeof *column, ascending);
 		low[m] = k ? column[(size_t)(0.025 * (double)(k - 1) + 0.5)] : (double)NAN;
 		high[m] = k ? column[(size_t)(0.975 * (double)(k - 1) + 0.5)] : (double)NAN;
 	}
 	free(all);
 	free(column);
+}
+
+static int
+measure_resample(const void *ctx, const uint32_t *times, double *out, struct err *e)
+{
+	return measure(ctx, times, out, e);
 }
 
 static void
@@ -82,7 +88,7 @@ put_measures(struct result *r, const struct eval_opts *o, const struct predictio
 	if (measure(p, NULL, value, &e))
 		cli_fail(&e);
 	if (o->bootstrap)
-		intervals(o, p, low, high);
+		report_intervals(o, p->records, MEASURES, measure_resample, p, low, high);
 	for (enum measure m = 0; m < MEASURES; m++) {
 		bool scored = p->scored || p->task == TASK_REGRESS || (m != MEASURE_LOSS && m != MEASURE_ECE);
 		if (!measure_applies(m, p->task) || !scored)
@@ -184,21 +190,18 @@ put_slices(struct result *r, const struct predictions *p, const struct slicer *s
 
 /* ---- calibration ---- */
 
-static void
-write_calibration(const char *path, const struct predictions *p, const struct ten_head *const *inputs, size_t ninputs)
+void
+report_calibration(const char *path, const struct calibration_bin bins[CALIBRATION_BINS], const struct ten_head *const *inputs,
+    size_t ninputs)
 {
 	static const char *const fields[] = {"low", "high", "points", "confidence", "accuracy"};
 	struct err e;
 	struct cli_out out;
 	struct ten_head h = {.kind = "calibration"};
-	struct calibration_bin bins[CALIBRATION_BINS];
-	if (!p->scored || (p->task != TASK_CLASSIFY && p->task != TASK_TAG))
-		cli_die(ERR_USAGE, "--calibration is for probabilities of classes of which one holds");
 	for (int i = 0; i < 5; i++)
 		if (ten_head_add(&h, fields[i], TEN_FLOAT, 64, 0, NULL, &e))
 			cli_fail(&e);
 	cli_open_out(&out, path, &h, inputs, ninputs, NULL, NULL);
-	measure_calibration(p, NULL, bins);
 	for (int b = 0; b < CALIBRATION_BINS; b++) {
 		double row[5] = {(double)b / CALIBRATION_BINS, (double)(b + 1) / CALIBRATION_BINS, bins[b].points,
 		    bins[b].confidence / bins[b].points, bins[b].right / bins[b].points};
@@ -209,6 +212,16 @@ write_calibration(const char *path, const struct predictions *p, const struct te
 	}
 	cli_close_out(&out);
 	ten_head_free(&h);
+}
+
+static void
+write_calibration(const char *path, const struct predictions *p, const struct ten_head *const *inputs, size_t ninputs)
+{
+	struct calibration_bin bins[CALIBRATION_BINS];
+	if (!p->scored || (p->task != TASK_CLASSIFY && p->task != TASK_TAG))
+		cli_die(ERR_USAGE, "--calibration is for probabilities of classes of which one holds");
+	measure_calibration(p, NULL, bins);
+	report_calibration(path, bins, inputs, ninputs);
 }
 
 void

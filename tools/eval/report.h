@@ -12,6 +12,17 @@ struct slicer {
 	void *ctx;
 };
 
+/* Sets out[] from records that count `times` each; 0 or -1. */
+typedef int report_measure(const void *ctx, const uint32_t *times, double *out, struct err *e);
+/* The percentile intervals of 95 % (Efron 1979) of n measures over o->bootstrap resamples of the records; what is not a number is left
+ * out. Exits through cli_fail. */
+void report_intervals(const struct eval_opts *o, size_t records, size_t n, report_measure *fn, const void *ctx, double *low,
+    double *high);
+
+/* Writes a stream of kind calibration. Exits through cli_fail. */
+void report_calibration(const char *path, const struct calibration_bin bins[CALIBRATION_BINS],
+    const struct ten_head *const *inputs, size_t ninputs);
+
 /* Writes the result of finished predictions to o->output, and o->calibration, whose provenance is `input`'s. names: of the
  * outputs; of regress none. `slices` may be NULL. Exits through cli_fail. */
 void report(const struct eval_opts *o, const struct predictions *p, const struct label_set *names,

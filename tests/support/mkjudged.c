@@ -1,0 +1,117 @@
+/* mkjudged ranks|liked|rating|none [weight|margin] - lines of standard input as judgements, a record each.
+ *
+ * A line is fields with tabs between them: what the user says, the verdict (of ranks "1,2", else a number), with
+ * weight or margin that number, then the answers. \n in a text is a line end. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ten.h"
+
+static struct err e;
+
+static void
+need(int rc)
+{
+	if (rc < 0) {
+		fprintf(stderr, "mkjudged: %s\n", e.msg);
+		exit(1);
+	}
+}
+
+static int
+to_stdout(void *ctx, struct iovec *iov, int n, struct err *err)
+{
+	(void)ctx;
+	for (int i = 0; i < n; i++)
+		for (size_t done = 0; done < iov[i].iov_len;) {
+			ssize_t w = write(1, (char *)iov[i].iov_base + done, iov[i].iov_len - done);
+			if (w < 0)
+				return err_errno(err, "standard output");
+			done += (size_t)w;
+		}
+	return 0;
+}
+
+static void
+unescape(char *s)
+{
+	char *to = s;
+	for (; *s; s++) {
+		char c = *s;
+		if (c == '\\' && s[1] == 'n') {
+			c = '\n';
+			s++;
+		}
+		*to++ = c;
+	}
+	*to = 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct ten_head h = {.kind = "judgements"};
+	uint64_t ragged = TEN_RAGGED;
+	bool ranks = argc > 1 && strcmp(argv[1], "ranks") == 0, liked = argc > 1 && strcmp(argv[1], "liked") == 0;
+	bool rating = argc > 1 && strcmp(argv[1], "rating") == 0;
+	struct ten_writer *w;
+	char *line = NULL;
+	size_t cap = 0;
+	need(ten_head_add(&h, "text", TEN_TEXT, 8, 1, &ragged, &e));
+	need(ten_head_add(&h, "turn_ends", TEN_UINT, 32, 1, &ragged, &e));
+	need(ten_head_add(&h, "roles", TEN_UINT, 8, 1, &ragged, &e));
+	need(ten_head_add(&h, "answers", TEN_TEXT, 8, 1, &ragged, &e));
+	need(ten_head_add(&h, "answer_ends", TEN_UINT, 32, 1, &ragged, &e));
+	if (ranks)
+		need(ten_head_add(&h, "ranks", TEN_UINT, 32, 1, &ragged, &e));
+	if (liked)
+		need(ten_head_add(&h, "liked", TEN_UINT, 8, 0, NULL, &e));
+	if (rating)
+		need(ten_head_add(&h, "rating", TEN_FLOAT, 64, 0, NULL, &e));
+	if (argc > 2)
+		need(ten_head_add(&h, argv[2], TEN_FLOAT, 64, 0, NULL, &e));
+	struct ten_writer_opts o = {.block = 4 << 10};
+	need(ten_writer_open(&w, (struct ten_sink){to_stdout, NULL}, &h, &o, &e));
+	while (getline(&line, &cap, stdin) > 0) {
+		static char answers[1 << 16];
+		uint32_t rank[64], ends[64], prompt_end;
+		uint8_t role = 1, is_liked = 0;
+		double number = 0, extra = 0;
+		size_t k = 0, n = 0, nranks = 0;
+		char *rest = line;
+		line[strcspn(line, "\n")] = 0;
+		char *prompt = strsep(&rest, "\t"), *verdict = strsep(&rest, "\t");
+		if (argc > 2)
+			extra = strtod(strsep(&rest, "\t"), NULL);
+		unescape(prompt);
+		prompt_end = (uint32_t)strlen(prompt);
+		for (char *r; ranks && (r = strsep(&verdict, ",")) && nranks < 64;)
+			rank[nranks++] = (uint32_t)strtoul(r, NULL, 10);
+		if (!ranks)
+			number = strtod(verdict, NULL);
+		is_liked = (uint8_t)number;
+		for (char *a; (a = strsep(&rest, "\t")) && k < 64;) {
+			unescape(a);
+			memcpy(answers + n, a, strlen(a));
+			n += strlen(a);
+			ends[k++] = (uint32_t)n;
+		}
+		struct ten_value v[8] = {ten_vector(prompt, prompt_end), ten_vector(&prompt_end, 1), ten_vector(&role, 1),
+		    ten_vector(answers, n), ten_vector(ends, k)};
+		size_t f = 5;
+		if (ranks)
+			v[f++] = ten_vector(rank, nranks);
+		if (liked)
+			v[f++] = ten_vector(&is_liked, 1);
+		if (rating)
+			v[f++] = ten_vector(&number, 1);
+		if (argc > 2)
+			v[f++] = ten_vector(&extra, 1);
+		need(ten_write(w, v, &e));
+	}
+	need(ten_writer_end(w, &e));
+	free(line);
+	return 0;
+}

@@ -1,0 +1,478 @@
+/* Learning from judged answers in double precision: every loss by hand and by finite differences, through whole models too;
+ * what is read at which token of ragged and cut answers; accumulation; rows that do not fit. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/rng.h"
+#include "loss/reward.h"
+#include "train/prefer.h"
+#include "train/reward.h"
+
+enum { ROWS = 6, LONGEST = 7, MOST = 4 };
+
+static const struct config gpt2 = {.arch = ARCH_GPT2, .layers = 2, .heads = 2, .width = 10, .hidden = 14,
+    .context = LONGEST, .vocab = 13, .tied = true, .value = true};
+static const struct config llama = {.arch = ARCH_LLAMA, .layers = 1, .heads = 4, .kv_heads = 2, .width = 16, .hidden = 12,
+    .context = LONGEST, .vocab = 13, .value = true};
+static const struct config adapted = {.arch = ARCH_GPT2, .layers = 2, .heads = 2, .width = 10, .hidden = 14,
+    .context = LONGEST, .vocab = 13, .tied = true, .value = true, .lora_rank = 2, .lora_alpha = 3,
+    .lora_targets = (1u << LORA_QUERY) | (1u << LORA_VALUE)};
+
+static void
+near(double got, double want, const char *what)
+{
+	if (!(fabs(got - want) < 1e-12 * fmax(1, fabs(want))))
+		fail_msg("%s: %.17g, not %.17g", what, got, want);
+}
+
+/* ---- losses alone ---- */
+
+static double
+sigmoid(double x)
+{
+	return 1 / (1 + exp(-x));
+}
+
+static void
+test_rewards_by_hand(void **state)
+{
+	(void)state;
+	double d[3], s[3] = {0.5, -1, 2};
+	uint32_t up[2] = {1, 2}, down[2] = {2, 1}, tie[2] = {1, 1}, three[3] = {2, 3, 1}, tied[3] = {1, 2, 1};
+	near(reward_pairs(d, s, up, 2, 0.25, 0), -log(sigmoid(1.5 - 0.25)), "a pair");
+	near(d[0], sigmoid(1.25) - 1, "its gradient");
+	near(d[1], 1 - sigmoid(1.25), "its gradient");
+	near(reward_pairs(d, s, down, 2, 0.25, 0), -log(sigmoid(-1.5 - 0.25)), "the other way");
+	near(reward_pairs(d, s, tie, 2, 0.25, 0), -(log(sigmoid(1.5)) + log(sigmoid(-1.5))) / 2, "a tie");
+	near(reward_pairs(d, s, up, 2, 0, 0.1), -log(sigmoid(1.5)) + 0.1 * 0.25, "centred");
+	near(reward_pairs(d, s, three, 3, 0, 0), -(log(sigmoid(1.5)) + log(sigmoid(1.5)) + log(sigmoid(3))) / 3, "three");
+	near(reward_listwise(d, s, up, 2, 0), -log(sigmoid(1.5)), "a list of two");
+	near(reward_listwise(d, s, tie, 2, 0), -(log(sigmoid(1.5)) + log(sigmoid(-1.5))) / 2, "a tied list of two");
+	double all = exp(0.5) + exp(-1) + exp(2);
+	near(reward_listwise(d, s, three, 3, 0), -(log(exp(2) / all) + log(sigmoid(1.5))) / 2, "a list of three");
+	near(reward_listwise(d, s, tied, 3, 0), -(log(exp(2) / all) + log(exp(0.5) / all)) / 2, "two first of three");
+	near(reward_rating(d, 2, 0.5), 2.25, "a rating");
+	near(reward_liked(d, 0.5, false), -log(sigmoid(-0.5)), "not liked");
+	near(logistic_loss(800), 0, "no overflow");
+	near(logistic_loss(-800), 800, "no overflow");
+	near(logistic_slope(-800), -1, "no overflow");
+}
+
+static void
+test_rewards_differences(void **state)
+{
+	(void)state;
+	for (uint64_t trial = 0; trial < 60; trial++) {
+		double s[MOST], d[MOST], other[MOST], h = 1e-6;
+		uint32_t ranks[MOST];
+		size_t k = 2 + rng_below(MOST - 1, 1, RNG_TEST, trial, 0);
+		for (size_t i = 0; i < k; i++) {
+			s[i] = rng_normal(2, RNG_TEST, trial, i);
+			ranks[i] = 1 + (uint32_t)rng_below(3, 3, RNG_TEST, trial, i);
+		}
+		for (int list = 0; list < 2; list++)
+			for (size_t i = 0; i < k; i++) {
+				double at = s[i], loss[2];
+				for (int side = 0; side < 2; side++) {
+					s[i] = side ? at - h : at + h;
+					loss[side] = list ? reward_listwise(other, s, ranks, k, 0.3) : reward_pairs(other, s, ranks, k, 0.4, 0.3);
+				}
+				s[i] = at;
+				(void)(list ? reward_listwise(d, s, ranks, k, 0.3) : reward_pairs(d, s, ranks, k, 0.4, 0.3));
+				assert_true(fabs((loss[0] - loss[1]) / (2 * h) - d[i]) < 1e-8);
+			}
+	}
+}
+
+static void
+test_preferences_by_hand(void **state)
+{
+	(void)state;
+	struct likelihood c = {-6, -7, 3}, r = {-4, -3, 2};
+	double a, b;
+	struct preference_loss l = {PREFER_SIGMOID, 0.5, 0.1, 0, 0}; /* m = 1 + 1 */
+	near(preference_pair(&l, &a, &b, &c, &r), -0.9 * log(sigmoid(1)) - 0.1 * log(sigmoid(-1)), "cDPO");
+	l = (struct preference_loss){PREFER_IPO, 0.5, 0, 0, 0};
+	near(preference_pair(&l, &a, &b, &c, &r), 1, "IPO");
+	l = (struct preference_loss){PREFER_HINGE, 0.25, 0, 0, 0};
+	near(preference_pair(&l, &a, &b, &c, &r), 0.5, "hinge");
+	l = (struct preference_loss){PREFER_SIMPO, 2, 0, 0.5, 0};
+	near(preference_pair(&l, &a, &b, &c, &r), -log(sigmoid(2 * -2 - 2 * -2 - 0.5)), "SimPO");
+	l = (struct preference_loss){PREFER_ORPO, 0, 0, 0, 0.2};
+	c.logp = -3;
+	double odds = exp(-1) / (1 - exp(-1)), other = exp(-2) / (1 - exp(-2));
+	near(preference_pair(&l, &a, &b, &c, &r), 1 - 0.2 * log(sigmoid(log(odds / other))), "ORPO");
+	l = (struct preference_loss){PREFER_KTO, 0.5, 0, 0, 0};
+	near(preference_single(&l, &a, &c, true, 1), 1 - sigmoid(0.5 * (4 - 1)), "KTO, liked");
+	near(preference_single(&l, &a, &c, false, 1), 1 - sigmoid(0.5 * (1 - 4)), "KTO, not liked");
+	c.logp = 0; /* certain: odds without end, but finite numbers */
+	l.kind = PREFER_ORPO;
+	l.lambda = 0.2;
+	assert_true(isfinite(preference_pair(&l, &a, &b, &c, &r)) && isfinite(a) && isfinite(b));
+}
+
+static const struct preference_loss losses[] = {{PREFER_SIGMOID, 0.3, 0, 0, 0}, {PREFER_SIGMOID, 0.3, 0.2, 0, 0},
+    {PREFER_IPO, 0.4, 0, 0, 0}, {PREFER_HINGE, 0.3, 0, 0, 0}, {PREFER_ORPO, 0, 0, 0, 0.7}, {PREFER_SIMPO, 2, 0, 0.3, 0},
+    {PREFER_KTO, 0.4, 0, 0, 0}};
+enum { LOSSES = sizeof losses / sizeof *losses };
+
+static void
+test_preferences_differences(void **state)
+{
+	(void)state;
+	for (uint64_t trial = 0; trial < 40; trial++)
+		for (int i = 0; i < LOSSES; i++) {
+			struct likelihood x[2];
+			double d[2] = {0}, h = 1e-6, other[2];
+			for (uint64_t j = 0; j < 2; j++)
+				x[j] = (struct likelihood){-3 - 2 * fabs(rng_normal(4, RNG_TEST, trial, j)), -4, 2 + j};
+			bool single = losses[i].kind == PREFER_KTO;
+			for (int j = 0; j < 2 - single; j++) {
+				double at = x[j].logp, loss[2];
+				for (int side = 0; side < 2; side++) {
+					x[j].logp = side ? at - h : at + h;
+					loss[side] = single ? preference_single(&losses[i], other, &x[0], trial % 2, 0.3)
+					    : preference_pair(&losses[i], &other[0], &other[1], &x[0], &x[1]);
+				}
+				x[j].logp = at;
+				(void)(single ? preference_single(&losses[i], d, &x[0], trial % 2, 0.3)
+				    : preference_pair(&losses[i], &d[0], &d[1], &x[0], &x[1]));
+				assert_true(fabs((loss[0] - loss[1]) / (2 * h) - d[j]) < 1e-7);
+			}
+		}
+}
+
+/* ---- through models ---- */
+
+struct set {
+	struct config cfg;
+	struct params table;
+	struct trainer t;
+	struct reward_trainer reward;
+	struct prefer_trainer prefer;
+	struct rows r;
+};
+
+/* Records of 1 (`single`) or 2 to 4 answers of many lengths, with ties and weights; the last token of an answer is scored, of
+ * some one before it. */
+static void
+fill_rows(struct rows *r, const struct config *c, bool single)
+{
+	struct err e;
+	for (uint64_t i = 0; i < ROWS; i++) {
+		int32_t ids[MOST * LONGEST], targets[MOST * LONGEST];
+		uint32_t ends[MOST], scored[MOST], ranks[MOST];
+		float reference[MOST];
+		size_t k = single ? 1 : 2 + rng_below(MOST - 1, 11, RNG_TEST, i, 0), n = 0;
+		for (uint64_t j = 0; j < k; j++) {
+			size_t m = 3 + rng_below(LONGEST - 2, 12, RNG_TEST, i, j), from = n;
+			for (size_t p = 0; p < m; p++, n++) {
+				ids[n] = (int32_t)rng_below(c->vocab, 13, RNG_TEST, i, n);
+				targets[n] = TARGET_NONE;
+				if (p >= 2)
+					targets[n - 1] = ids[n];
+			}
+			ends[j] = (uint32_t)n;
+			scored[j] = (uint32_t)(j == 2 ? from : n - 1);
+			ranks[j] = i == 2 ? 1 : 1 + (uint32_t)rng_below(3, 14, RNG_TEST, i, j);
+			reference[j] = (float)(-5 + rng_normal(15, RNG_TEST, i, j));
+		}
+		struct row row = {.ids = ids, .targets = targets, .n = n, .k = k, .ends = ends, .scored = scored,
+		    .ranks = single ? NULL : ranks, .reference = reference,
+		    .judged = {.liked = (int)(i % 2), .rating = rng_normal(16, RNG_TEST, i, 0), .weight = i == 4 ? 0 : 0.5 + (double)i,
+		    .margin = 0.1 * (double)i}};
+		assert_int_equal(rows_add(r, &row, c, &e), 0);
+	}
+}
+
+/* kind: 0 to 3 a reward, from 4 on a preference. Kto comes twice, of rankings and of single answers. */
+enum { KINDS = 4 + LOSSES + 1 };
+
+static bool
+of_one(int kind)
+{
+	return kind == REWARD_RATING || kind == REWARD_LIKED || kind == KINDS - 1;
+}
+
+static void
+open_set(struct set *s, const struct config *c, int kind, size_t micro, double dropout)
+{
+	struct err e;
+	*s = (struct set){.cfg = *c};
+	config_fill(&s->cfg);
+	assert_int_equal(config_check(&s->cfg, &e), 0);
+	assert_int_equal(params_build(&s->table, &s->cfg, &e), 0);
+	struct train_opts to = {.max_tokens = micro, .max_keys = LONGEST, .dropout = dropout, .seed = 5, .no_language = kind < 4,
+	    .schedule = {SCHEDULE_CONSTANT, 0.01, 0.01, 0, 10, 0}, .adamw = {0.9, 0.95, 1e-8, 0.1}};
+	assert_int_equal(trainer_open(&s->t, &s->cfg, &s->table, &to, &e), 0);
+	for (size_t i = 0; i < s->table.n; i++)
+		for (size_t j = 0; j < s->table.items[i].size; j++)
+			s->t.w[s->table.items[i].offset + j] =
+			    0.4 * rng_normal(1, RNG_TEST, i, j) + (s->table.items[i].init == INIT_ONE);
+	struct reward_opts o = {(enum reward_kind)kind, kind < 2 ? 0.2 : 0};
+	if (kind < 4)
+		assert_int_equal(reward_open(&s->reward, &s->t, &o, &e), 0);
+	else
+		assert_int_equal(prefer_open(&s->prefer, &s->t, &losses[kind == KINDS - 1 ? LOSSES - 1 : kind - 4], &e), 0);
+	fill_rows(&s->r, &s->cfg, of_one(kind));
+}
+
+static void
+close_set(struct set *s)
+{
+	reward_close(&s->reward);
+	prefer_close(&s->prefer);
+	trainer_close(&s->t);
+	params_free(&s->table);
+	rows_free(&s->r);
+}
+
+static double
+loss_of(struct set *s)
+{
+	struct err e;
+	struct step_stats st;
+	if (train_gradient(&s->t, &s->r, &st, &e))
+		fail_msg("%s", e.msg);
+	return st.loss;
+}
+
+/* Of a preference by kto the reference point carries no gradient: here it is held still. */
+static double
+loss_with(struct set *s, int kind, double point)
+{
+	struct err e;
+	struct judged_sums sums = {0};
+	double loss = 0, weight = 0;
+	if (kind < 4 || s->prefer.loss.kind != PREFER_KTO)
+		return loss_of(s);
+	assert_int_equal(prefer_evaluate(&s->prefer, &s->t, &s->r, &sums, &e), 0);
+	for (size_t i = 0; i < s->r.n; i++) {
+		const struct judged *j = &s->r.judged[i];
+		double sum = 0, n = 0;
+		uint32_t best = 9, worst = 0;
+		for (size_t c = j->first; j->ranked && c < j->first + j->k; c++) {
+			best = s->r.candidates[c].rank < best ? s->r.candidates[c].rank : best;
+			worst = s->r.candidates[c].rank > worst ? s->r.candidates[c].rank : worst;
+		}
+		for (size_t c = j->first; c < j->first + j->k; c++) {
+			uint32_t rank = s->r.candidates[c].rank;
+			double d, is = j->ranked ? rank == best : j->liked;
+			if (j->ranked && (best == worst || (rank != best && rank != worst)))
+				continue;
+			sum += preference_single(&s->prefer.loss, &d, &s->prefer.said[c], is > 0, point);
+			n++;
+		}
+		loss += n > 0 ? j->weight * sum / n : 0;
+		weight += j->weight;
+	}
+	return loss / weight;
+}
+
+static void
+check_differences(const struct config *c, int kind, double dropout)
+{
+	struct set s;
+	open_set(&s, c, kind, MOST * LONGEST * ROWS, dropout);
+	loss_of(&s);
+	double point = s.prefer.point, worst = 0, most = 0;
+	real *g = malloc(s.table.size * sizeof *g);
+	memcpy(g, s.t.g, s.table.size * sizeof *g);
+	for (size_t i = 0; i < s.table.n; i++) {
+		const struct param *p = &s.table.items[i];
+		for (size_t j = p->offset; j < p->offset + p->size && !s.t.how[i].frozen; j++) {
+			double w = s.t.w[j], h = 2e-6;
+			s.t.w[j] = w + h;
+			double up = loss_with(&s, kind, point);
+			s.t.w[j] = w - h;
+			double d = (up - loss_with(&s, kind, point)) / (2 * h);
+			s.t.w[j] = w;
+			worst = fmax(worst, fabs(d - g[j]) / fmax(1, fabs(d)));
+			most = fmax(most, fabs(d));
+		}
+	}
+	if (!(worst < 1e-7) || !(most > 1e-3))
+		fail_msg("%s, kind %d, dropout %g: error %g, largest %g", config_traits(c)->name, kind, dropout, worst, most);
+	free(g);
+	close_set(&s);
+}
+
+static void
+test_differences(void **state)
+{
+	(void)state;
+	for (int kind = 0; kind < KINDS; kind++) {
+		check_differences(&gpt2, kind, 0);
+		check_differences(kind % 2 ? &llama : &adapted, kind, 0);
+	}
+	check_differences(&gpt2, 0, 0.2);
+	check_differences(&gpt2, 4, 0.2);
+}
+
+/* Micro-batches of any size: the gradient of the whole, reference point included. */
+static void
+test_accumulation(void **state)
+{
+	(void)state;
+	for (int kind = 0; kind < KINDS; kind++) {
+		struct set whole;
+		open_set(&whole, &gpt2, kind, MOST * LONGEST * ROWS, 0);
+		double loss = loss_of(&whole), largest = 0, error = 0;
+		for (size_t micro = MOST * LONGEST; micro < 3 * MOST * LONGEST; micro += 9) {
+			struct set parts;
+			open_set(&parts, &gpt2, kind, micro, 0);
+			assert_true(fabs(loss_of(&parts) - loss) < 1e-12 * fmax(1, loss));
+			for (size_t j = 0; j < whole.table.size; j++) {
+				largest = fmax(largest, fabs(whole.t.g[j]));
+				error = fmax(error, fabs(whole.t.g[j] - parts.t.g[j]));
+			}
+			close_set(&parts);
+		}
+		assert_true(error < 1e-12 * fmax(1, largest));
+		close_set(&whole);
+	}
+}
+
+/* ---- what is read ---- */
+
+/* Each answer alone, by the parts: the state at the scored token times the value head; log-probabilities of the targets. */
+static void
+test_places(void **state)
+{
+	(void)state;
+	struct set s, p;
+	struct err e;
+	struct judged_sums sums = {0};
+	open_set(&s, &llama, REWARD_PAIRS, MOST * LONGEST * ROWS, 0);
+	open_set(&p, &llama, 4, MOST * LONGEST * ROWS, 0);
+	assert_int_equal(reward_evaluate(&s.reward, &s.t, &s.r, &sums, &e), 0);
+	assert_int_equal(prefer_evaluate(&p.prefer, &p.t, &p.r, &sums, &e), 0);
+	for (size_t c = 0; c < s.r.ncandidates; c++) {
+		const struct candidate *a = &s.r.candidates[c];
+		size_t n = a->end - a->start, width = s.cfg.width, trained = 0;
+		int32_t positions[LONGEST], types[LONGEST] = {0};
+		for (size_t i = 0; i < n; i++)
+			positions[i] = (int32_t)i;
+		struct span span = {0, n, 0, 0};
+		struct batch b = {n, s.r.ids + a->start, positions, &span, 1, types};
+		trunk_forward(&p.t.trunk, s.t.w, &b, NULL);
+		const real *h = p.t.trunk.h + (a->scored - a->start) * width, *w = s.t.w + param_offset(&s.table, SLOT_VALUE, 0);
+		double z = s.t.w[param_offset(&s.table, SLOT_VALUE_B, 0)], logp = 0;
+		for (size_t i = 0; i < width; i++)
+			z += h[i] * w[i];
+		near(s.reward.z[c], z, "score");
+		lm_head_forward(&p.t.head, p.t.trunk.h, s.t.w, s.r.targets + a->start, n, &p.t.out);
+		for (size_t i = 1; i + 1 < n; i++) {
+			assert_int_equal(s.r.targets[a->start + i], s.r.ids[a->start + i + 1]);
+			logp += p.t.out.logp[i];
+			trained++;
+		}
+		near(p.prefer.said[c].logp, logp, "log-probability");
+		assert_int_equal(p.prefer.said[c].n, trained);
+	}
+	close_set(&s);
+	close_set(&p);
+}
+
+static void
+refused(struct row *row, const char *why)
+{
+	struct err e;
+	struct rows r = {0};
+	assert_int_equal(rows_add(&r, row, &gpt2, &e), -1);
+	assert_int_equal(e.code, ERR_DATA);
+	if (!strstr(e.msg, why))
+		fail_msg("`%s' does not say `%s'", e.msg, why);
+	assert_int_equal(r.n, 0);
+	rows_free(&r);
+}
+
+static void
+test_hostile_rows(void **state)
+{
+	(void)state;
+	int32_t ids[20] = {1, 2, 3, 4, 5, 6};
+	uint32_t ends[2] = {2, 6}, scored[2] = {1, 5}, ranks[2] = {1, 2}, bad[2];
+	float reference[2] = {-1, -2};
+	const struct row good = {.ids = ids, .n = 6, .k = 2, .ends = ends, .scored = scored, .ranks = ranks, .reference = reference,
+	    .judged = {.weight = 1, .liked = -1, .rating = (double)NAN}};
+	struct rows r = {0};
+	struct err e;
+	assert_int_equal(rows_add(&r, &good, &gpt2, &e), 0);
+	assert_int_equal(r.nspans, 2);
+	assert_int_equal(r.positions[2], 0);
+	assert_int_equal(r.positions[5], 3);
+	assert_int_equal(r.candidates[1].scored, 5);
+	rows_free(&r);
+	static const struct { uint32_t ends[2], scored[2], ranks[2]; const char *why; } cases[] = {
+	    {{2, 5}, {1, 4}, {1, 2}, "last answer ends at token 5 of 6"}, {{0, 6}, {0, 5}, {1, 2}, "answer 1 is tokens 0 to 0"},
+	    {{6, 6}, {1, 5}, {1, 2}, "answer 2 is tokens 6 to 6"}, {{2, 7}, {1, 5}, {1, 2}, "answer 2 is tokens 2 to 7 of 6"},
+	    {{4, 2}, {1, 5}, {1, 2}, "answer 2 is tokens 4 to 2"}, {{2, 6}, {2, 5}, {1, 2}, "answer 1 is scored at token 2"},
+	    {{2, 6}, {1, 6}, {1, 2}, "answer 2 is scored at token 6"}, {{2, 6}, {1, 1}, {1, 2}, "answer 2 is scored at token 1"},
+	    {{2, 4294967295}, {1, 5}, {1, 2}, "answer 2 is tokens"}, {{2, 6}, {1, 5}, {1, 0}, "answer 2 has no rank"}};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct row row = good;
+		row.ends = cases[i].ends;
+		row.scored = cases[i].scored;
+		row.ranks = cases[i].ranks;
+		refused(&row, cases[i].why);
+	}
+	struct row row = good;
+	float nan[2] = {-1, NAN};
+	row.reference = nan;
+	refused(&row, "reference of answer 2");
+	row = good;
+	row.judged.weight = -1;
+	refused(&row, "weight -1");
+	row.judged.weight = (double)INFINITY;
+	refused(&row, "weight inf");
+	row = good;
+	row.n = 12;
+	bad[0] = 2;
+	bad[1] = 12;
+	row.ends = bad;
+	refused(&row, "answer 2 has 10 tokens, the model's context is 7");
+}
+
+/* No weight: nothing to learn, and no division by zero. */
+static void
+test_no_weight(void **state)
+{
+	(void)state;
+	struct err e;
+	struct step_stats st;
+	for (int kind = 0; kind < KINDS; kind += KINDS - 2) {
+		struct set s;
+		open_set(&s, &gpt2, kind, MOST * LONGEST * ROWS, 0);
+		for (size_t i = 0; i < s.r.n; i++)
+			s.r.judged[i].weight = 0;
+		assert_int_equal(train_gradient(&s.t, &s.r, &st, &e), -1);
+		assert_int_equal(e.code, ERR_DATA);
+		close_set(&s);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_rewards_by_hand),
+	    cmocka_unit_test(test_rewards_differences),
+	    cmocka_unit_test(test_preferences_by_hand),
+	    cmocka_unit_test(test_preferences_differences),
+	    cmocka_unit_test(test_differences),
+	    cmocka_unit_test(test_accumulation),
+	    cmocka_unit_test(test_places),
+	    cmocka_unit_test(test_hostile_rows),
+	    cmocka_unit_test(test_no_weight),
+	};
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
