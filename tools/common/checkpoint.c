@@ -83,6 +83,18 @@ set_number(struct ten_head *h, const char *key, double value, struct err *e)
 }
 
 static int
+set_numbers(struct ten_head *h, const struct train_state *s, struct err *e)
+{
+	char key[80];
+	for (size_t i = 0; i < s->nnumbers; i++) {
+		snprintf(key, sizeof key, "train.%s", s->numbers[i].name);
+		if (set_number(h, key, *s->numbers[i].value, e))
+			return -1;
+	}
+	return 0;
+}
+
+static int
 queue_head(struct ten_head *h, const struct contrast *c, const struct params *p, struct err *e)
 {
 	uint64_t dims[2] = {c->opts.queue, c->dim};
@@ -110,7 +122,7 @@ static int
 state_head(struct ten_head *h, const struct checkpoint *c, const struct trainer *t,
     const struct train_state *s, const bool *moments, struct err *e)
 {
-	uint64_t dims[2] = {TEN_RAGGED, RUN_COLUMNS};
+	uint64_t dims[2] = {TEN_RAGGED, run_log_columns(&s->log)};
 	return model_head(h, t->cfg, t->table, c->model->tokenizer_id, e) || model_keep(h, c->own, e) ||
 	    model_add_tensors(h, t->table, "adam.m.", moments, e) ||
 	    model_add_tensors(h, t->table, "adam.v.", moments, e) ||
@@ -122,7 +134,7 @@ state_head(struct ten_head *h, const struct checkpoint *c, const struct trainer 
 	    set_number(h, "train.piece", (double)s->place.piece, e) ||
 	    set_number(h, "train.tokens", (double)s->tokens, e) ||
 	    set_number(h, "train.best_score", s->best_score, e) ||
-	    set_number(h, "train.best_step", (double)s->best_step, e) ||
+	    set_number(h, "train.best_step", (double)s->best_step, e) || set_numbers(h, s, e) ||
 	    ten_head_merge_prov(h, c->own, e) ? -1 : 0;
 }
 
@@ -163,7 +175,8 @@ checkpoint_save(struct checkpoint *c, const struct trainer *t, const struct trai
 	size_t n = model_values(v, t->table, t->w, c->model->tokenizer, c->model->tokenizer_size);
 	n += model_put_tensors(v + n, t->table, moments, t->m);
 	n += model_put_tensors(v + n, t->table, moments, t->v);
-	v[n++] = (struct ten_value){s->log.rows, s->log.n * RUN_COLUMNS, {s->log.n, RUN_COLUMNS}};
+	size_t columns = run_log_columns(&s->log);
+	v[n++] = (struct ten_value){s->log.rows, s->log.n * columns, {s->log.n, columns}};
 	if (s->contrast) {
 		const struct contrast *q = s->contrast;
 		n += model_put_tensors(v + n, t->table, NULL, q->average);
@@ -227,13 +240,26 @@ static int
 read_log(const struct model_file *m, struct run_log *l, struct err *e)
 {
 	const struct ten_value *v = model_field(m, "train.log");
-	if (!v || v->count % RUN_COLUMNS)
+	size_t columns = run_log_columns(l);
+	if (!v || v->count % columns)
 		return err_set(e, ERR_DATA, "%s: field train.log is missing or has another shape", m->path);
 	l->n = 0;
 	const double *rows = v->data;
-	for (size_t i = 0; i < v->count; i += RUN_COLUMNS)
+	for (size_t i = 0; i < v->count; i += columns)
 		if (run_log_add(l, rows + i, e))
 			return -1;
+	return 0;
+}
+
+static int
+read_numbers(const struct model_file *m, struct train_state *s, struct err *e)
+{
+	char key[80];
+	for (size_t i = 0; i < s->nnumbers; i++) {
+		snprintf(key, sizeof key, "train.%s", s->numbers[i].name);
+		if (get_number(m, key, s->numbers[i].value, e))
+			return -1;
+	}
 	return 0;
 }
 
@@ -266,7 +292,7 @@ read_state(const struct checkpoint *c, const struct model_file *m, struct traine
 	    get_count(m, "train.piece", &s->place.piece, e) ||
 	    get_count(m, "train.tokens", &s->tokens, e) ||
 	    get_number(m, "train.best_score", &s->best_score, e) ||
-	    get_count(m, "train.best_step", &s->best_step, e) || model_read(m, "", t->table, NULL, t->w, e) ||
+	    get_count(m, "train.best_step", &s->best_step, e) || read_numbers(m, s, e) || model_read(m, "", t->table, NULL, t->w, e) ||
 	    model_read(m, "adam.m.", t->table, moments, t->m, e) ||
 	    model_read(m, "adam.v.", t->table, moments, t->v, e) ||
 	    (s->contrast && read_queue(m, s->contrast, e)) || read_log(m, &s->log, e) ? -1 : 0;

@@ -2,7 +2,7 @@
  *
  * FOLDER/step-NNNNNNNN.ten: a model with moments (`adam.m.*`, `adam.v.*`), the log so far
  * (`train.log`), of a contrastive training with a queue `average.*`, `train.queue` and
- * `train.queue_keys`, and key-values `train.*`: step, place in the data, best evaluation. Everything
+ * `train.queue_keys`, and key-values `train.*`: step, place in the data, best evaluation, the training's own numbers. Everything
  * that decides the rest of the training is in it or in the command, whose provenance the
  * file carries: a checkpoint of another command is refused. FOLDER/best.ten is the model with the
  * best evaluation. The newest two states are kept. */
@@ -24,6 +24,9 @@ struct train_state {
 	double best_score;   /* the loss, or what else is asked for; infinite before the first evaluation */
 	uint64_t best_step;
 	struct run_log log;
+	/* what else a training's next step depends on; saved as `train.NAME` */
+	const struct train_number { const char *name; double *value; } *numbers;
+	size_t nnumbers;
 	struct contrast *contrast; /* with a queue: its content and the averaged weights are state; else NULL */
 };
 

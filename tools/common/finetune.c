@@ -68,8 +68,8 @@ choose_head(struct train_run *r, enum task task)
 	c->outputs = outputs_of(f, task, &r->data);
 }
 
-static void
-choose_adapters(struct train_run *r)
+void
+finetune_adapters(struct train_run *r)
 {
 	struct err e;
 	struct finetune *f = r->fine;
@@ -137,7 +137,7 @@ finetune_choose(struct train_run *r, const char *data)
 		r->objective = OBJECTIVE_TASK;
 		choose_head(r, task);
 	}
-	choose_adapters(r);
+	finetune_adapters(r);
 	choose_steps(r);
 	struct stat st;
 	bool balanced = f->class_weights && strcmp(f->class_weights, "balanced") == 0;

@@ -15,13 +15,17 @@ enum run_column { RUN_STEP, RUN_LOSS, RUN_GRAD_NORM, RUN_LR, RUN_TOKENS, RUN_TOK
 	RUN_GEMM_SHARE, RUN_EVAL_LOSS, RUN_EVAL_SCORE, RUN_COLUMNS };
 
 struct run_log {
-	double (*rows)[RUN_COLUMNS];
+	double *rows;      /* (n, columns) */
 	size_t n, cap;
 	const char *score; /* what RUN_EVAL_SCORE is called, NULL: there is none */
+	/* of a training that logs other things: what they are called, the step first; NULL: those of enum run_column */
+	const char *const *names;
+	size_t nnames;
 };
 
+size_t run_log_columns(const struct run_log *l);
 /* Appends a row; columns that do not apply are NaN. */
-int run_log_add(struct run_log *l, const double row[RUN_COLUMNS], struct err *e);
+int run_log_add(struct run_log *l, const double *row, struct err *e);
 void run_log_free(struct run_log *l);
 
 /* Writes the whole log to `path`, atomically; `own` is the head whose provenance it shares.

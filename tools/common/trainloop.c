@@ -26,13 +26,19 @@ ask_stop(int signum)
 }
 
 /* The finished step is saved before the end. */
-static void
-catch_signals(void)
+void
+train_catch_signals(void)
 {
 	struct sigaction a = {.sa_handler = ask_stop, .sa_flags = SA_RESTART};
 	sigemptyset(&a.sa_mask);
 	sigaction(SIGINT, &a, NULL);
 	sigaction(SIGTERM, &a, NULL);
+}
+
+bool
+train_stop_asked(void)
+{
+	return stop_asked;
 }
 
 /* Operations a second of products of 1024 x 1024 on all threads: the roof that the training's rate is
@@ -190,9 +196,8 @@ check_eval(struct train_run *r)
 	row_source_close(&s);
 }
 
-/* The file's tensors; those that the objective adds are new. */
-static void
-start_weights(struct train_run *r)
+void
+train_start_weights(struct train_run *r)
 {
 	struct err e;
 	bool *known = mem_zalloc(r->table.n, sizeof *known, "tensors", &e);
@@ -220,9 +225,8 @@ train_freeze(struct trainer *t, const char *pattern)
 	return n;
 }
 
-/* What the model says of itself: key-value `frozen`, patterns one a line. */
-static void
-freeze_as_told(struct train_run *r)
+void
+train_freeze_as_told(struct train_run *r)
 {
 	const struct ten_kv *kv = ten_head_kv(&r->file.head, "frozen");
 	char *patterns = kv ? strdup(kv->value) : NULL, *save;
@@ -293,9 +297,9 @@ open_all(struct train_run *r, const char *data)
 	struct train_opts o = trainer_opts(r);
 	if (trainer_open(&r->trainer, &r->cfg, &r->table, &o, &e))
 		cli_fail(&e);
-	start_weights(r);
+	train_start_weights(r);
 	open_objective(r);
-	freeze_as_told(r);
+	train_freeze_as_told(r);
 	if (r->fine)
 		finetune_open(r, data);
 	checkpoint_open(&r->checkpoint, r->output, &r->own, &r->file);
@@ -503,8 +507,8 @@ run_steps(struct train_run *r)
 	cli_progress_end(&p);
 }
 
-static void
-write_result(struct train_run *r)
+void
+train_write_result(struct train_run *r)
 {
 	struct err e;
 	struct ten_writer_opts bulk = {.bulk = true};
@@ -543,7 +547,7 @@ train_run(struct train_run *r, const char *data)
 {
 	check_options(r);
 	open_all(r, data);
-	catch_signals();
+	train_catch_signals();
 	if (r->fine && !r->quiet)
 		finetune_announce(r);
 	if (!r->quiet || r->log)
@@ -553,7 +557,7 @@ train_run(struct train_run *r, const char *data)
 	run_steps(r);
 	if (r->fine && r->eval && isfinite(r->state.best_score))
 		checkpoint_load_best(&r->checkpoint, &r->trainer);
-	write_result(r);
+	train_write_result(r);
 	char best[120] = "";
 	if (r->eval)
 		snprintf(best, sizeof best, " best_eval_%s=%.4f best_step=%" PRIu64,

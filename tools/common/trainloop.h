@@ -88,6 +88,17 @@ extern const char *const train_objectives[];
 	{0, "queue", "N", CLI_U64, &(r)->queue, "contrastive: compare with N earlier embeddings, not with the batch", 1, 1 << 24, 0, false}, \
 	{0, "momentum", "X", CLI_REAL, &(r)->momentum, "of the encoder that fills the queue (default 0.999)", 0, 1, 0, false}
 
+/* Parts of the loop for trainers that make their data as they go. Weights: the file's tensors; those that the
+ * configuration adds are new. */
+void train_start_weights(struct train_run *r);
+/* Freezes what the model says of itself: key-value `frozen`, patterns one a line. */
+void train_freeze_as_told(struct train_run *r);
+/* From now on INT and TERM are noted; true when one has come. */
+void train_catch_signals(void);
+bool train_stop_asked(void);
+/* Model and log. */
+void train_write_result(struct train_run *r);
+
 /* Freezes the tensors whose names match the pattern (as of file names); returns how many. */
 size_t train_freeze(struct trainer *t, const char *pattern);
 
