@@ -10,14 +10,14 @@
 #include "ppo/ppo.h"
 
 enum column { STEP, EPISODE, SCORES, SCORES_STD, RLHF_REWARD, NON_SCORE_REWARD, KL, ENTROPY, KL_COEFFICIENT, LENGTH,
-	APPROX_KL, CLIPPED, POLICY_LOSS, VALUE_LOSS, VALUE_CLIPPED, RATIO, ENDED, RATE, GRAD_NORM, EPOCHS, EVAL_SCORES,
+	APPROX_KL, CLIPPED, OUTSIDE, POLICY_LOSS, VALUE_LOSS, VALUE_CLIPPED, RATIO, ENDED, RATE, GRAD_NORM, EPOCHS, EVAL_SCORES,
 	EVAL_SCORES_STD, EVAL_KL, EVAL_LENGTH, TIME_GENERATION, TIME_REWARD, TIME_UPDATE, COLUMNS };
 
 /* TRL's names where it has the same. */
 static const char *const names[COLUMNS] = {"step", "episode", "objective/scores", "objective/scores_std",
     "objective/rlhf_reward", "objective/non_score_reward", "objective/kl", "objective/entropy", "objective/kl_coef",
-    "objective/length", "policy/approxkl_avg", "policy/clipfrac_avg", "loss/policy_avg", "loss/value_avg",
-    "val/clipfrac_avg", "val/ratio", "val/num_eos_tokens", "lr", "grad_norm", "epochs", "eval/scores", "eval/scores_std",
+    "objective/length", "policy/approxkl_avg", "policy/clipfrac_avg", "policy/outside_avg", "loss/policy_avg",
+    "loss/value_avg", "val/clipfrac_avg", "val/ratio", "val/num_eos_tokens", "lr", "grad_norm", "epochs", "eval/scores", "eval/scores_std",
     "eval/kl", "eval/length", "time/generation", "time/reward", "time/update"};
 
 /* Streams of random numbers of the evaluation are apart from those of the training. */
@@ -319,6 +319,7 @@ note_update(const struct ppo_run *r, double row[COLUMNS], const struct ppo_stats
 {
 	row[APPROX_KL] = s->approx_kl;
 	row[CLIPPED] = s->clipped;
+	row[OUTSIDE] = s->outside;
 	row[POLICY_LOSS] = s->policy_loss;
 	row[VALUE_LOSS] = s->value_loss;
 	row[VALUE_CLIPPED] = s->value_clipped;

@@ -189,7 +189,7 @@ take_lines(struct reward_program *p, double *scores, size_t *got, size_t n, stru
 static int
 said_too_much(const struct reward_program *p, struct err *e)
 {
-	return err_set(e, ERR_DATA, "the reward program `%.200s' wrote more than one answer to a line", p->command);
+	return err_set(e, ERR_DATA, "the reward program `%.200s' wrote more answers than it was asked for", p->command);
 }
 
 int
