@@ -56,7 +56,12 @@ tfinetune -q -m chatty.ten --steps 1 -o out.ten @ | chatrows.ten
 teval -q --task -m @ labelled.ten -o out.txt | classifier.ten
 teval -q --task -m classifier.ten @ -o out.txt | labelled.ten
 teval -q --predicted @ -o out.txt | predictions.ten
-tgen -q --chat -m @ -n 2 --prompt x -o out.txt | chatty.ten'
+tgen -q --chat -m @ -n 2 --prompt x -o out.txt | chatty.ten
+tppo -q -m @ --reward false -n 2 --steps 1 -o out.ten tokens.ten | init.ten
+tppo -q -m init.ten --reward false -n 2 --steps 1 -o out.ten @ | tokens.ten
+tppo -q -m init.ten --reward false -n 2 --steps 1 --eval @ -o out.ten tokens.ten | tokens.ten
+tppo -q -m init.ten --reward false -n 2 --steps 1 --reference @ -o out.ten tokens.ten | init.ten
+tppo -q -m chatty.ten --reward false -n 2 --steps 1 -o out.ten @ | chats.ten'
 
 # @ is where /dev/full stands; a row without @ writes to standard output
 writers='
@@ -108,7 +113,7 @@ tgen -q --chat -m chatty.ten -n 2 --prompt x'
 
 # tools that no row of a table fits: they write only files by name, one is below
 no_reader='tvocab timport'
-no_writer='tsplit tpretrain tfinetune'
+no_writer='tsplit tpretrain tfinetune tppo'
 
 mkdir work && cd work || exit 1
 for i in 1 2 3 4; do

@@ -220,7 +220,7 @@ reward_ask(struct reward_program *p, const char *lines, size_t size, size_t n, d
 		if (rc == 1 || sent > before)
 			until = cli_now() + p->timeout;
 	}
-	return p->n ? said_too_much(p, e) : 0;
+	return p->n || sent < size ? said_too_much(p, e) : 0;
 }
 
 int
