@@ -94,6 +94,15 @@ void rollouts_save(const struct ppo_run *r);
 void rollouts_join(const struct ppo_run *r);
 void rollouts_remove(const struct ppo_run *r);
 
+/* Checks the options, opens everything, resumes where a killed run of the same command left its checkpoints. */
+void ppo_open_run(struct ppo_run *r, const char *data);
+/* The state after the last update. */
+void ppo_save(struct ppo_run *r);
+/* What goes wrong outside of the training does not lose the training: saves and ends with e. */
+noreturn void ppo_fail_saved(struct ppo_run *r, struct err *e);
+void ppo_close_run(struct ppo_run *r);
+
+/* All of it; data: the prompts, NULL or "-" for standard input. */
 void ppo_run(struct ppo_run *r, const char *data);
 
 #endif
