@@ -71,7 +71,12 @@ teval -q --predicted @ -o out.txt | predictions.ten
 tgen -q --chat -m @ -n 2 --prompt x -o out.txt | chatty.ten
 trate -q --rater r -o out.jsonl @ | judged.ten
 tagree -q @ | judged.ten
-tagree -q -o out.ten judged.ten @ | judged.ten'
+tagree -q -o out.ten judged.ten @ | judged.ten
+tppo -q -m @ --reward false -n 2 --steps 1 -o out.ten tokens.ten | init.ten
+tppo -q -m init.ten --reward false -n 2 --steps 1 -o out.ten @ | tokens.ten
+tppo -q -m init.ten --reward false -n 2 --steps 1 --eval @ -o out.ten tokens.ten | tokens.ten
+tppo -q -m init.ten --reward false -n 2 --steps 1 --reference @ -o out.ten tokens.ten | init.ten
+tppo -q -m chatty.ten --reward false -n 2 --steps 1 -o out.ten @ | chats.ten'
 
 # @ is where /dev/full stands; a row without @ writes to standard output
 writers='
@@ -136,7 +141,7 @@ tagree -q --raters @ judged.ten'
 
 # tools that no row of a table fits: they write only files by name, one is below
 no_reader='tvocab timport'
-no_writer='tsplit tpretrain tfinetune treward tprefer'
+no_writer='tsplit tpretrain tfinetune treward tprefer tppo'
 
 mkdir work && cd work || exit 1
 for i in 1 2 3 4; do

@@ -1,5 +1,6 @@
 /* GPT-2, LLaMA and BERT against PyTorch in double precision: hidden states, logits' loss, every
- * gradient, ten AdamW steps; the losses of contrastive training, rewards and preferences, and their gradients. tests/golden/cases.json says how the figures were made. */
+ * gradient, ten AdamW steps; the losses of contrastive training, rewards, preferences and policy optimisation, with their
+ * advantages and gradients. tests/golden/cases.json says how the figures were made. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +13,7 @@
 #include <string.h>
 
 #include "loss/contrastive.h"
+#include "loss/ppo.h"
 #include "loss/preference.h"
 #include "loss/reward.h"
 #include "safetensors.h"
@@ -428,12 +430,89 @@ test_dpo(void **state)
 	st_close(&s);
 }
 
+/* ---- policy optimisation ---- */
+
+enum { PPO_ROWS = 4, PPO_LONGEST = 9, PPO_CELLS = PPO_ROWS * PPO_LONGEST };
+
+/* The figures are padded; here answers stand side by side. Sets ends; returns the tokens. */
+static size_t
+ppo_ends(const struct safetensors *s, size_t ends[PPO_ROWS])
+{
+	double *mask = read_tensor(s, "mask", NULL);
+	size_t n = 0;
+	for (size_t i = 0; i < PPO_CELLS; i++) {
+		n += mask[i] > 0;
+		ends[i / PPO_LONGEST] = n;
+	}
+	free(mask);
+	return n;
+}
+
+static void
+ppo_column(const struct safetensors *s, const char *name, const size_t ends[PPO_ROWS], double *to)
+{
+	double *v = read_tensor(s, name, NULL);
+	for (size_t a = 0, i = 0; a < PPO_ROWS; a++)
+		for (size_t from = i; i < ends[a]; i++)
+			to[i] = v[a * PPO_LONGEST + i - from];
+	free(v);
+}
+
+static void
+check_column(const struct safetensors *s, const char *name, const size_t ends[PPO_ROWS], const double *got)
+{
+	double want[PPO_CELLS];
+	ppo_column(s, name, ends, want);
+	for (size_t i = 0; i < ends[PPO_ROWS - 1]; i++)
+		check_near(got[i], want[i], 1e-5, name, i);
+}
+
+static void
+test_ppo(void **state)
+{
+	(void)state;
+	static const char *const names[] = {"old_logprob", "ref_logprob", "new_logprob", "old_value", "new_value"};
+	struct err e;
+	struct safetensors s;
+	struct ppo_sums sums = {0};
+	size_t ends[PPO_ROWS];
+	double in[5][PPO_CELLS], rewards[PPO_CELLS], advantages[PPO_CELLS], returns[PPO_CELLS], weights[PPO_CELLS];
+	double dlogp[PPO_CELLS], dvalue[PPO_CELLS], coef = figure("ppo", "vf_coef");
+	assert_int_equal(st_open(&s, GOLDEN "ppo.safetensors", &e), 0);
+	size_t n = ppo_ends(&s, ends);
+	double *score = read_tensor(&s, "score", NULL);
+	for (size_t i = 0; i < 5; i++)
+		ppo_column(&s, names[i], ends, in[i]);
+	ppo_rewards(rewards, in[0], in[1], score, ends, PPO_ROWS, KL_K1, figure("ppo", "kl_coef"));
+	check_column(&s, "shaped_reward", ends, rewards);
+	ppo_gae(advantages, returns, rewards, in[3], ends, PPO_ROWS, figure("ppo", "gamma"), figure("ppo", "lam"));
+	check_column(&s, "advantage", ends, advantages);
+	check_column(&s, "return", ends, returns);
+	ppo_whiten(advantages, n, true);
+	check_column(&s, "whitened_advantage", ends, advantages);
+	for (size_t i = 0; i < n; i++)
+		weights[i] = 1 / (double)n;
+	ppo_policy_loss(&sums, dlogp, in[2], in[0], advantages, weights, n, figure("ppo", "clip_ratio"));
+	ppo_value_loss(&sums, dvalue, in[4], in[3], returns, weights, n, figure("ppo", "clip_value"));
+	for (size_t i = 0; i < n; i++)
+		dvalue[i] *= coef;
+	check_column(&s, "grad_new_logprob", ends, dlogp);
+	check_column(&s, "grad_new_value", ends, dvalue);
+	check_near(sums.policy, figure("ppo", "policy_loss"), 1e-5, "policy loss", 0);
+	check_near(sums.value, figure("ppo", "value_loss"), 1e-5, "value loss", 0);
+	check_near(sums.policy + coef * sums.value, figure("ppo", "total_loss"), 1e-5, "total loss", 0);
+	check_near(sums.outside / sums.tokens, figure("ppo", "clip_fraction"), 1e-12, "clip fraction", 0);
+	check_near(sums.approx_kl / sums.tokens, figure("ppo", "approx_kl"), 1e-5, "approximate KL", 0);
+	free(score);
+	st_close(&s);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_gpt2), cmocka_unit_test(test_llama),
 	    cmocka_unit_test(test_bert), cmocka_unit_test(test_ntxent), cmocka_unit_test(test_moco),
-	    cmocka_unit_test(test_reward), cmocka_unit_test(test_dpo)};
+	    cmocka_unit_test(test_reward), cmocka_unit_test(test_dpo), cmocka_unit_test(test_ppo)};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -69,8 +69,8 @@ choose_head(struct train_run *r, enum task task)
 	c->outputs = outputs_of(f, task, &r->data);
 }
 
-static void
-choose_adapters(struct train_run *r)
+void
+finetune_adapters(struct train_run *r)
 {
 	struct err e;
 	struct finetune *f = r->fine;
@@ -152,7 +152,7 @@ finetune_choose(struct train_run *r, const char *data)
 		choose_task(r, data);
 	if ((r->fine->patience || r->fine->metric >= 0) && !r->eval)
 		cli_die(ERR_USAGE, "--metric and --patience need records to measure: --eval FILE");
-	choose_adapters(r);
+	finetune_adapters(r);
 	choose_steps(r);
 }
 

@@ -69,6 +69,8 @@ struct train_run;
 void finetune_choose(struct train_run *r, const char *data);
 /* Labels for rows of the task, whose stream has been opened as s. */
 void finetune_label(struct train_run *r, struct row_source *s, struct row_labels *l);
+/* Gives the configuration the adapters that are asked for, if any. */
+void finetune_adapters(struct train_run *r);
 /* After the trainer has been opened: objective, frozen tensors, rates. */
 void finetune_open(struct train_run *r, const char *data);
 /* Says what is new, and how much is trained. */
