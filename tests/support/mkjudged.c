@@ -112,6 +112,8 @@ main(int argc, char **argv)
 		need(ten_write(w, v, &e));
 	}
 	need(ten_writer_end(w, &e));
+	ten_writer_free(w);
+	ten_head_free(&h);
 	free(line);
 	return 0;
 }
