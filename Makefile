@@ -163,7 +163,9 @@ demo: all
 ## demo-tag: a tagger of names in the embedded sentences, in tag/
 ## demo-chat: a model that has learnt the embedded conversations, in chat/
 ## demo-tune: a search over settings of fine-tuning, in tune/
-demos = bert contrastive classify tag chat tune
+## demo-dpo: the same model after preferences, in dpo/
+## demo-rlhf: round after round of judgements, rewards and policy optimisation, in rlhf/
+demos = bert contrastive classify tag chat tune dpo rlhf
 $(demos:%=demo-%): demo-%: all
 	@$(MAKE) --no-print-directory -f pipelines/$*.mk BIN=$(abspath $(BUILD))/bin
 

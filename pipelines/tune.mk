@@ -3,11 +3,13 @@
 #     make -f pipelines/tune.mk -j2 OUT=folder SEARCH='lr=3e-4|1e-3 dropout=0.1|0.3'
 #     make -f pipelines/tune.mk -j2 OUT=folder RANDOM_TRIALS=20 SEARCH='lr=1e-4..1e-2 layer-decay=0.5..1'
 #
-# Settings are long options of tfinetune. What is adapted and to what comes from another pipeline, FROM, with its own
-# settings, or from the files BASE, TRAIN, VAL and TEST. Killed anywhere, make goes on: finished trials stay, the others go on
+# Settings are long options of tfinetune. What is adapted and to what comes from another pipeline, FROM, or from the files BASE, TRAIN, VAL and TEST. Killed anywhere, make goes on: finished trials stay, the others go on
 # from their checkpoints. The test part is looked at once, with the trial that was chosen.
 here := $(dir $(lastword $(MAKEFILE_LIST)))
 FROM = $(here)classify.mk
+# settings of that, such as FROM_SETTINGS='VOCAB=2048 WIDTH=256'; those of this file do not reach it
+FROM_SETTINGS =
+MAKEOVERRIDES =
 OUT = tune
 SEED = 1
 
@@ -25,7 +27,7 @@ TRAIN = $(OUT)/from/labelled/train.ten
 VAL = $(OUT)/from/labelled/val.ten
 TEST = $(OUT)/from/labelled/test.ten
 
-SETTINGS = $(FROM) $(SEED) $(METRIC) $(STEPS) $(BATCH) $(EVAL_EVERY) $(OPTIONS) $(BASE) $(TRAIN) $(VAL) $(TEST)
+SETTINGS = $(FROM) $(FROM_SETTINGS) $(SEED) $(METRIC) $(STEPS) $(BATCH) $(EVAL_EVERY) $(OPTIONS) $(BASE) $(TRAIN) $(VAL) $(TEST)
 
 all: $(OUT)/summary.txt $(OUT)/search.svg
 	@cat $(OUT)/summary.txt
@@ -42,7 +44,7 @@ comma := ,
 ifeq ($(BASE),$(OUT)/from/base.ten)
 # one command makes what is searched with
 $(BASE): $(OUT)/settings
-	$(MAKE) --no-print-directory -f $(FROM) BIN='$(BIN)' OUT=$(OUT)/from SEED=$(SEED) $(BASE) $(TRAIN) $(VAL) $(TEST)
+	$(MAKE) --no-print-directory -f $(FROM) BIN='$(BIN)' OUT=$(OUT)/from SEED=$(SEED) $(FROM_SETTINGS) $(BASE) $(TRAIN) $(VAL) $(TEST)
 $(TRAIN) $(VAL) $(TEST): $(BASE)
 endif
 

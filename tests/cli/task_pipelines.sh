@@ -43,7 +43,8 @@ same chat chat.ten summary.txt
 again chat chat.ten STEPS=6
 run 'the best by the validation part instead' 0 '*' '~best_eval_loss=' pipeline chat chat.1 STEPS=6 CHOOSE=best
 
-search() { pipeline tune "$1" STEPS=6 EVAL_EVERY=3 SEARCH='lr=1e-3|1e-2 dropout=0|0.2' "${@:2}"; }
+small='VOCAB=400 LAYERS=1 HEADS=2 WIDTH=16 PRETRAIN_STEPS=4 EPOCHS=2'
+search() { pipeline tune "$1" FROM_SETTINGS="$small" STEPS=6 EVAL_EVERY=3 SEARCH='lr=1e-3|1e-2 dropout=0|0.2' "${@:2}"; }
 run 'tune.mk' 0 '~^4 trials, by accuracy of the validation part$' '*' search tune.1 -j1
 ok 'its plot' grep -q '<svg' tune.1/search.svg
 is 'a table, the best first' "$(head -n 1 tune.1/table.csv; sed 1d tune.1/table.csv | sort -s -t, -k 1,1gr | cmp - <(sed 1d tune.1/table.csv) && wc -l <tune.1/table.csv)" \
@@ -53,12 +54,12 @@ best=$(sed -n '2s/^[^,]*,\(.*\),\(.*\)$/lr=\1,dropout=\2/p' tune.1/table.csv)
 ok 'the chosen model is that of the first trial' cmp tune.1/best.ten "tune.1/trials/$best/model.ten"
 is 'its number is what teval says' "$(teval -q --task --bootstrap 0 -m tune.1/best.ten tune.1/from/labelled/val.ten | sed -n 's/^accuracy: //p')" \
 	"$(sed -n '2s/,.*//p' tune.1/table.csv)"
-timeout -s KILL 2 bash -c "$(declare -f pipeline search); pipelines=$pipelines; search tune.2 -j2" >/dev/null 2>&1
+timeout -s KILL 2 bash -c "$(declare -f pipeline search); pipelines=$pipelines; small='$small'; search tune.2 -j2" >/dev/null 2>&1
 run 'killed, and again with -j2' 0 '*' '*' search tune.2 -j2
 same tune table.csv best.ten
 run 'one more value: the other trials stay' 0 '~^6 trials' '*' search tune.1 SEARCH='lr=1e-3|1e-2|1e-4 dropout=0|0.2' -j2
 ok 'they were left alone' test ! tune.1/trials/lr=1e-2,dropout=0/model.ten -nt tune.1/search
-run 'drawn at random, of a tagger' 0 '~^2 trials, by entity_f1' '*' pipeline tune tune.3 FROM="$pipelines/tag.mk" METRIC=entity_f1 STEPS=4 EVAL_EVERY=2 \
+run 'drawn at random, of a tagger' 0 '~^2 trials, by entity_f1' '*' pipeline tune tune.3 FROM="$pipelines/tag.mk" FROM_SETTINGS="$small" METRIC=entity_f1 STEPS=4 EVAL_EVERY=2 \
 	RANDOM_TRIALS=2 SEARCH='lr=1e-4..1e-2 layer-decay=0.5..1'
 trials() { python3 "$pipelines/trials.py" "$@"; }
 is 'the same seed, the same trials' "$(trials --random 5 --seed 3 'lr=1e-4..1e-2 lora=2|4 n=1..9')" "$(trials --random 5 --seed 3 'lr=1e-4..1e-2 lora=2|4 n=1..9')"
