@@ -4,8 +4,9 @@
     tgen --chat --lines --samples 2 --records -n 40 ... prompts.txt |
         tdump -w 0 --jsonl -f text -f ids -f prompt_length | answers.py --tokens 40 prompts.txt [--scores 'PROGRAM']
 
-{"prompt": TEXT, "answers": [TEXT ...]}, as many answers to each line of prompts.txt as there are. Prompts whose answers
-are equal or empty are left out. PROGRAM is a reward program as tppo(1) has them; what it says of each answer becomes
+{"prompt": TEXT, "answers": [TEXT ...], "ended": [true ...]}, as many answers to each line of prompts.txt as there are.
+Prompts with an empty answer, or with equal ones, are left out. --whole leaves out answers that were cut, and prompts with
+fewer than two others: to learn from a cut answer as if it had ended there is to learn to stop anywhere. PROGRAM is a reward program as tppo(1) has them; what it says of each answer becomes
 `scores`."""
 import argparse
 import json
@@ -23,6 +24,7 @@ def main():
     p.add_argument('prompts')
     p.add_argument('--scores', metavar='PROGRAM')
     p.add_argument('--tokens', type=int, required=True, help='most tokens of an answer: one of so many was cut')
+    p.add_argument('--whole', action='store_true', help='leave out answers that were cut')
     o = p.parse_args()
     prompts = open(o.prompts, encoding='utf-8').read().splitlines()
     answers = [json.loads(line) for line in sys.stdin]
@@ -32,20 +34,26 @@ def main():
     items = []
     for i, prompt in enumerate(prompts):
         mine = answers[i * k:(i + 1) * k]
-        texts = [clean(a['text']) for a in mine]
-        if all(texts) and len(set(texts)) == k:
-            items.append({'prompt': prompt, 'answers': texts, 'ended': [len(a['ids']) - a['prompt_length'] < o.tokens for a in mine]})
+        mine = [(clean(a['text']), len(a['ids']) - a['prompt_length'] < o.tokens) for a in mine]
+        if o.whole:
+            mine = [(text, ended) for text, ended in mine if ended]
+        texts = [text for text, _ in mine]
+        if all(texts) and len(set(texts)) == len(texts) > o.whole:
+            items.append({'prompt': prompt, 'answers': texts, 'ended': [ended for _, ended in mine]})
+    if not items:
+        sys.exit('answers.py: no prompt has answers that can be compared%s' % (' and are whole; more tokens may help' if o.whole else ''))
     if o.scores:
         asked = ''.join(json.dumps({'prompt': i['prompt'], 'messages': [{'role': 'user', 'content': i['prompt']}],
                                     'completion': text, 'ended': ended}) + '\n'
                         for i in items for text, ended in zip(i['answers'], i['ended']))
         run = subprocess.run(['sh', '-c', o.scores], input=asked, stdout=subprocess.PIPE, text=True)
-        said = run.stdout.split('\n')[:-1]
-        if run.returncode or len(said) != k * len(items):
-            sys.exit('answers.py: %s: %d scores for %d answers, status %d' % (o.scores, len(said), k * len(items), run.returncode))
-        for i, item in enumerate(items):
-            values = [json.loads(s) for s in said[i * k:(i + 1) * k]]
-            item['scores'] = [v['score'] if isinstance(v, dict) else v for v in values]
+        said = [json.loads(s) for s in run.stdout.splitlines()]
+        n = sum(len(i['answers']) for i in items)
+        if run.returncode or len(said) != n:
+            sys.exit('answers.py: %s: %d scores for %d answers, status %d' % (o.scores, len(said), n, run.returncode))
+        numbers = iter([v['score'] if isinstance(v, dict) else v for v in said])
+        for item in items:
+            item['scores'] = [next(numbers) for _ in item['answers']]
     for item in items:
         print(json.dumps(item))
 

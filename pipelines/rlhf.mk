@@ -63,7 +63,7 @@ endif
 define round
 $(OUT)/$1/answers.jsonl: $(OUT)/$2/policy.ten $(OUT)/prompts.txt $(OUT)/settings
 	@mkdir -p $$(@D)
-	$$(call answers,$(OUT)/$2/policy.ten,$(OUT)/prompts.txt,--scores '$(QUALITY)',$(SAMPLES)) > $$@.tmp
+	$$(call answers,$(OUT)/$2/policy.ten,$(OUT)/prompts.txt,--whole --scores '$(QUALITY)',$(SAMPLES)) > $$@.tmp
 	mv $$@.tmp $$@
 
 # what people have said is never thrown away: trate goes on where it was

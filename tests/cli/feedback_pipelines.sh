@@ -2,9 +2,9 @@
 . tests/lib.sh
 command -v gnuplot >/dev/null || skip_all 'gnuplot is not installed'
 pipelines=$ROOT/pipelines
-small='VOCAB=320 LAYERS=1 HEADS=2 WIDTH=16 LENGTH=160 PRETRAIN_STEPS=4 STEPS=6 BATCH=4'
+small='VOCAB=320 LAYERS=1 HEADS=2 WIDTH=32 LENGTH=192 PRETRAIN_STEPS=30 STEPS=80 BATCH=8 LR=1e-2 CHOOSE=last'
 pipeline() { # NAME OUT SETTING...
-	env -u MAKEFLAGS -u MAKELEVEL make -s -f "$pipelines/$1.mk" BIN="$BUILD/bin" OUT="$2" CHAT_SETTINGS="$small" TOKENS=12 REWARD_STEPS=4 "${@:3}"
+	env -u MAKEFLAGS -u MAKELEVEL make -s -f "$pipelines/$1.mk" BIN="$BUILD/bin" OUT="$2" CHAT_SETTINGS="$small" TOKENS=48 REWARD_STEPS=4 "${@:3}"
 }
 same() { # NAME FILE...
 	for f in "${@:2}"; do run "$1.mk: make -j1 and -j2: $f" 0 '' '' cmp <(sed 1d $1.1/$f) <(sed 1d $1.2/$f); done
@@ -43,6 +43,9 @@ printf '%s\n' '{"text": " one", "ids": [1, 2, 3], "prompt_length": 1}' '{"text":
 	'{"text": "same", "ids": [1, 2], "prompt_length": 1}' '{"text": "same", "ids": [1, 2], "prompt_length": 1}' >said.jsonl
 run 'answers with their prompts; cut ones; equal ones are left out' 0 '{"prompt": "Hi", "answers": ["one", "two\ufffd"], "ended": [false, true], "scores": [3, 4]}' '' \
 	python3 "$pipelines/answers.py" --tokens 2 --scores 'while read -r l; do echo 3; read -r l; echo "{\"score\": 4}"; done' prompts.txt <said.jsonl
+run 'whole answers alone' 0 '{"prompt": "Bye", "answers": ["two", "three"], "ended": [true, true]}' '' sh -c "{ head -n 2 said.jsonl; sed '1,2d; s/same/two/' said.jsonl | sed '2s/two/three/'; } | python3 $pipelines/answers.py --whole --tokens 2 prompts.txt"
+fails_with='answers.py: no prompt has answers that can be compared and are whole; more tokens may help'
+run 'none whole' 1 '' "$fails_with" sh -c "python3 $pipelines/answers.py --whole --tokens 1 prompts.txt <said.jsonl"
 run 'a program that says too little' 1 '' '~: 0 scores for 2 answers, status 0$' python3 "$pipelines/answers.py" --tokens 2 --scores true prompts.txt <said.jsonl
 run 'answers that do not fit the prompts' 1 '' '~^answers.py: 3 answers to 2 prompts$' sh -c "head -n 3 said.jsonl | python3 $pipelines/answers.py --tokens 2 prompts.txt"
 printf '{"prompt": "a", "answers": ["x", "xxx"], "ended": [true, true]}\n{"prompt": "b", "answers": ["xx"], "ended": [true]}\n' >one.jsonl

@@ -40,7 +40,7 @@ rise() { paste -d ' ' <(column "$1" eval/scores) <(column "$1" eval/scores_std) 
 	NR == 1 { a = $1; s = $2 } { b = $1; kl = $3 } END { printf "%.3f %.3f %.2f %.2f\n", a, b, (b - a) / s, kl }'; }
 for what in sentiment letter; do
 	near='--kl 0.08 --kl-target 8 --kl-horizon 2000 --lr 3e-4 --epochs 2 -b 256 --minibatch 128 --steps 55'
-	[ $what = sentiment ] || near='--kl 0.05 --kl-target 5 --kl-horizon 500 --lr 5e-4 -b 64 --minibatch 32 --steps 40'
+	[ $what = sentiment ] || near='--kl 0.03 --kl-target 8 --kl-horizon 1000 --lr 5e-4 -b 128 --minibatch 64 --steps 40'
 	for s in 1 2 3; do
 		start=$SECONDS
 		run "PPO, $what, seed $s" 0 '' '' tppo -q -m policy.ten --reward "${!what}" -n 16 --lambda 1 $near -s $s \
@@ -51,20 +51,21 @@ for what in sentiment letter; do
 done
 
 answers() { # MODEL PROMPTS SAMPLES SEED
-	tgen -q --chat --lines --records -n 16 --samples "$3" -s "$4" -m "$1" "$2" | tdump -w 0 --jsonl -f text -f ids -f prompt_length |
-		python3 "$pipelines/answers.py" --tokens 16 "${@:5}" "$2"
+	tgen -q --chat --lines --records -n 32 --samples "$3" -s "$4" -m "$1" "$2" | tdump -w 0 --jsonl -f text -f ids -f prompt_length |
+		python3 "$pipelines/answers.py" --tokens 32 "${@:5}" "$2"
 }
 for what in sentiment letter; do
 	for s in 1 2 3; do
 		start=$SECONDS
-		answers policy.ten train.txt 4 $s --scores "${!what}" | python3 -c 'import json, sys
-for line in sys.stdin: # the best and the worst of each
+		answers policy.ten train.txt 8 $s --whole --scores "${!what}" | python3 -c 'import json, sys
+for line in sys.stdin: # the best and the worst of each, the second best and the second worst
     r = json.loads(line)
     x = sorted(zip(r["scores"], r["answers"]))
-    if x[0][0] < x[-1][0]:
-        print(json.dumps({"prompt": r["prompt"], "chosen": x[-1][1], "rejected": x[0][1]}))' >pairs.jsonl
+    for i in range(min(2, len(x) // 2)):
+        if x[i][0] < x[-1 - i][0]:
+            print(json.dumps({"prompt": r["prompt"], "chosen": x[-1 - i][1], "rejected": x[i][1]}))' >pairs.jsonl
 		timport -q --as preference pairs.jsonl | tchat -q -m policy.ten --skip-bad | tscore -q --likelihood -m policy.ten -o pairs.ten
-		run "DPO, $what, seed $s" 0 '' '' tprefer -q -m policy.ten --beta 0.1 --epochs 5 -b 32 --lr 3e-4 --warmup 10 -s $s -o dpo.ten pairs.ten
+		run "DPO, $what, seed $s" 0 '' '' tprefer -q -m policy.ten --beta 0.1 --epochs 4 -b 32 --lr 3e-4 --warmup 10 -s $s -o dpo.ten pairs.ten
 		answers policy.ten held.txt 2 $s >start.jsonl
 		answers dpo.ten held.txt 2 $s >new.jsonl
 		w=$(python3 "$pipelines/winrate.py" --scores "${!what}" start.jsonl new.jsonl | sed -n 's/^win_rate: //p')
