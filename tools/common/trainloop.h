@@ -93,6 +93,29 @@ extern const char *const train_objectives[];
 	{0, "queue", "N", CLI_U64, &(r)->queue, "contrastive: compare with N earlier embeddings, not with the batch", 1, 1 << 24, 0, false}, \
 	{0, "momentum", "X", CLI_REAL, &(r)->momentum, "of the encoder that fills the queue (default 0.999)", 0, 1, 0, false}
 
+/* The objective looks at the language head; compares two views of each record; rows of a record. */
+static inline bool
+train_has_logits(const struct train_run *r)
+{
+	return r->objective < OBJECTIVE_CONTRASTIVE || r->objective == OBJECTIVE_PREFERENCE;
+}
+
+static inline bool
+train_contrasts(const struct train_run *r)
+{
+	return r->objective == OBJECTIVE_CONTRASTIVE;
+}
+
+static inline size_t
+train_views(const struct train_run *r)
+{
+	return train_contrasts(r) ? 2 : 1;
+}
+
+/* All that train_run does around its steps (trainopen.c). */
+void train_open(struct train_run *r, const char *data);
+void train_close(struct train_run *r);
+
 /* Parts of the loop for trainers that make their data as they go. Weights: the file's tensors; those that the
  * configuration adds are new. */
 void train_start_weights(struct train_run *r);
