@@ -107,12 +107,15 @@ train_open_rows(struct train_run *r, struct row_source *s, const char *path)
 static void
 check_eval(struct train_run *r)
 {
+	struct err e;
 	struct row_source s;
 	train_open_rows(r, &s, r->eval);
 	if (r->objective == OBJECTIVE_TASK) {
 		finetune_label(r, &s, &r->fine->eval_labels);
 		row_labels_close(&r->fine->eval_labels);
 	}
+	if (ten_head_copy(&r->eval_head, row_source_head(&s), &e))
+		cli_fail(&e);
 	r->eval_longest = s.longest;
 	r->eval_largest = s.largest;
 	row_source_close(&s);
@@ -213,7 +216,7 @@ void
 train_open(struct train_run *r, const char *data)
 {
 	struct err e;
-	const struct ten_head *inputs[2];
+	const struct ten_head *inputs[3];
 	check_options(r);
 	if (r->threads)
 		omp_set_num_threads((int)r->threads);
@@ -241,7 +244,8 @@ train_open(struct train_run *r, const char *data)
 	if (model_head(&r->own, &r->cfg, &r->table, r->file.tokenizer_id, &e) || model_keep(&r->own, &r->file.head, &e) ||
 	    (r->fine && label_set_write(&r->fine->set, &r->own, &e)))
 		cli_fail(&e);
-	cli_add_provenance(&r->own, inputs, 2, &r->seed);
+	inputs[2] = &r->eval_head;
+	cli_add_provenance(&r->own, inputs, r->fine && r->eval ? 3 : 2, &r->seed);
 	struct train_opts o = trainer_opts(r);
 	if (trainer_open(&r->trainer, &r->cfg, &r->table, &o, &e))
 		cli_fail(&e);
@@ -265,6 +269,7 @@ train_close(struct train_run *r)
 	checkpoint_close(&r->checkpoint, !r->keep);
 	run_log_free(&r->state.log);
 	ten_head_free(&r->own);
+	ten_head_free(&r->eval_head);
 	rows_free(&r->rows);
 	rows_free(&r->eval_rows);
 	row_source_close(&r->data);
