@@ -114,6 +114,8 @@ choose_steps(struct train_run *r)
 	uint64_t rows, epochs = r->fine->epochs;
 	if (!epochs)
 		return;
+	if (r->data.map && !r->data.records)
+		cli_die(ERR_DATA, "%s: there are no records", r->data.name);
 	if (!r->data.records)
 		cli_die(ERR_USAGE, "--epochs needs a file, whose records can be counted; give --steps");
 	if (__builtin_mul_overflow(r->data.records, epochs, &rows))

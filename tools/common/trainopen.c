@@ -110,6 +110,8 @@ check_eval(struct train_run *r)
 	struct err e;
 	struct row_source s;
 	train_open_rows(r, &s, r->eval);
+	if (s.map && !s.records)
+		cli_die(ERR_DATA, "%s: there are no records", s.name);
 	if (r->objective == OBJECTIVE_TASK) {
 		finetune_label(r, &s, &r->fine->eval_labels);
 		row_labels_close(&r->fine->eval_labels);
