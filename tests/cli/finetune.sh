@@ -158,4 +158,11 @@ tgraft -q --head multilabel --labels a,b -o two.ten bert.ten
 echo '{"text": "x y", "labels": ["c"]}' | timport -q --as multilabel | ttok -q --records -m vocab.ten -o far.ten
 fails 'a head with more names than outputs' 3 tfinetune -m many.ten --steps 1 -o x.ten far.ten
 ok 'it says so' grep -q 'many.ten: names 3 classes for 2 outputs' "$T.err"
+
+# ---- a training that is still dying
+mkdir dying.ten.ckpt
+flock dying.ten.ckpt sleep 1 &
+sleep 0.2
+run 'its lock is waited for' 0 '' '' tune -m bert.ten --steps 1 -o dying.ten labelled.train.ten
+wait
 finish

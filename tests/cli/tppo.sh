@@ -312,6 +312,7 @@ ok 'and leaves nothing' test ! -e late.ten.ckpt
 
 # ---- refusals: one line, the right status, nothing left behind
 rm -rf x.ten.ckpt b.ten.ckpt sig.ten.ckpt
+tinit -q --layers 1 --heads 1 --width 8 --context 1 --vocab vocab.ten -o one.ten
 ls -A >before
 fails 'no model' 2 tppo --reward cat -o x.ten train.ten
 fails 'no output' 2 tppo -m gpt.ten --reward cat train.ten
@@ -319,6 +320,7 @@ fails 'no reward' 2 tppo -m gpt.ten -o x.ten train.ten
 fails 'a model from a pipe' 2 tppo -m - --reward cat -o x.ten train.ten
 fails 'a group of one' 2 tppo -m gpt.ten --reward cat --algo grpo --samples 1 -o x.ten train.ten
 fails 'no room for a prompt' 2 tppo -m gpt.ten --reward cat -n 48 -o x.ten train.ten
+fails 'no room for anything' 2 tppo -m one.ten --reward cat -o x.ten train.ten
 fails 'nor for such' 2 tppo -m gpt.ten --reward cat -n 40 --prompt-length 9 -o x.ten train.ten
 fails 'greedy' 2 tppo -m gpt.ten --reward cat --temperature 0 -o x.ten train.ten
 fails 'a coefficient of nothing' 2 tppo -m gpt.ten --reward cat --kl 0 --kl-target 3 -o x.ten train.ten

@@ -39,7 +39,7 @@ read_questions(struct ppo_run *r, const char *data)
 	struct train_run *t = &r->train;
 	size_t context = t->cfg.context, limit;
 	if (!r->max_new)
-		r->max_new = context / 2 < 64 ? context / 2 : 64;
+		r->max_new = context < 4 ? 1 : context / 2 < 64 ? context / 2 : 64;
 	if (r->max_new >= context)
 		cli_die(ERR_USAGE, "-n %" PRIu64 " leaves no room for a prompt in the model's context of %zu", r->max_new, context);
 	limit = context - r->max_new;
