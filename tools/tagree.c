@@ -32,7 +32,7 @@ static const struct cli_tool tool = {"tagree", "[judgements ...]",
     "tdump --csv raters.ten"};
 
 static void
-put_alpha(struct result *r, const char *name, const struct verdict *v, enum alpha_metric metric)
+put_alpha(struct result *r, const char *name, const struct panel *v, enum alpha_metric metric)
 {
 	struct err e;
 	double alpha;
@@ -43,7 +43,7 @@ put_alpha(struct result *r, const char *name, const struct verdict *v, enum alph
 
 /* Measures that apply. */
 static void
-put_agreement(struct result *r, const struct verdict *v)
+put_agreement(struct result *r, const struct panel *v)
 {
 	struct err e;
 	double kappa;
@@ -80,7 +80,7 @@ put(struct result *r, const char *rater, const char *what, double x, bool count)
 }
 
 static void
-put_raters(struct result *r, const struct verdict *v)
+put_raters(struct result *r, const struct panel *v)
 {
 	uint64_t flagged = 0;
 	for (size_t i = 0; i < v->raters; i++)
@@ -98,7 +98,7 @@ put_raters(struct result *r, const struct verdict *v)
 }
 
 static void
-report(const struct verdict *v, double confidence)
+report(const struct panel *v, double confidence)
 {
 	static const char *const names[] = {"dawid-skene", "crowd-bt", "offsets"};
 	const struct gathered *g = v->g;
@@ -113,7 +113,7 @@ report(const struct verdict *v, double confidence)
 	result_count(&r, "raters", v->raters);
 	put_agreement(&r, v);
 	if (g->kind == GATHER_RANKS) {
-		verdict_biases(v, &position, &length);
+		panel_biases(v, &position, &length);
 		result_real(&r, "position_bias", position);
 		result_real(&r, "length_bias", length);
 	}
@@ -129,7 +129,7 @@ main(int argc, char **argv)
 	size_t n;
 	struct err e;
 	struct gathered g = {0};
-	struct verdict v;
+	struct panel v;
 	char **files = cli_parse(&tool, argc, argv, &n);
 	size_t inputs = n ? n : 1;
 	if ((output && strcmp(output, "-") == 0) || (table && strcmp(table, "-") == 0))
@@ -146,7 +146,7 @@ main(int argc, char **argv)
 	gather_finish(&g);
 	if (g.nballots == 0)
 		cli_die(ERR_DATA, "%s: nothing is judged", ten_reader_name(readers[inputs - 1]));
-	verdict_find(&v, &g, model);
+	panel_find(&v, &g, model);
 	double confidence = consensus_write(&v, output, heads, inputs);
 	if (table)
 		consensus_raters(&v, table, heads, inputs);

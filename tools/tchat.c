@@ -177,11 +177,9 @@ write_chats(struct chatting *c, struct ten_reader *r, struct ten_value *v, struc
 		cli_fail(&e);
 	size_t fields = open_rows(c, r, "rows", made, from);
 	for (; (got = ten_read(r, v, &e)) > 0; c->chats++) {
-		size_t turns = v[c->ends].count;
-		struct chat chat = {v[c->text].data, v[c->ends].data, v[c->roles].data, turns};
-		if (v[c->roles].count != turns || (turns ? chat.ends[turns - 1] : 0) != v[c->text].count)
-			cli_die(ERR_DATA, "%s: record %" PRIu64 ": turns, roles and text do not fit together", name, ten_reader_record(r) - 1);
-		if (template_render(&c->template, c->encoder, &c->vocab.vocab, &chat, (enum train_on)train_on, false, &c->tokens, &e)) {
+		struct chat chat;
+		if (chat_of(&chat, &v[c->text], &v[c->ends], &v[c->roles], &e) ||
+		    template_render(&c->template, c->encoder, &c->vocab.vocab, &chat, (enum train_on)train_on, false, &c->tokens, &e)) {
 			err_prefix(&e, "%s: record %" PRIu64, name, ten_reader_record(r) - 1);
 			cli_fail(&e);
 		}
@@ -215,8 +213,6 @@ static int
 check_answers(const struct answers *a, struct err *e)
 {
 	for (size_t i = 0, from = 0; i < a->k; from = a->ends[i++]) {
-		if (a->ends[i] < from)
-			return 0; /* rendering says it */
 		size_t n = a->ends[i] - from;
 		if (n == 0)
 			return err_set(e, ERR_DATA, "answer %zu is empty; --skip-bad leaves such records out", i + 1);

@@ -11,7 +11,7 @@ const char *const graft_head_names[] = {"classify", "multilabel", "tag", "regres
 const char *const graft_drops[] = {"task", "value", "language", "projection", NULL};
 const char *const graft_casts[] = {"f32", "f16", "bf16", NULL};
 
-static struct grafting graft = {.o = {.lora_targets = "query,value", .seed = 1, .head = -1, .pool = -1}};
+static struct grafting graft = {.o = {.seed = 1, .head = -1, .pool = -1}};
 
 static const struct cli_opt opts[] = {
     {0, "average", NULL, CLI_FLAG, &graft.o.average, "the mean of several models' weights", 0, 0, 0, false},

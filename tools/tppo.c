@@ -9,7 +9,7 @@ static struct ppo_run run = {
         .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8, .clip = 1, .schedule = SCHEDULE_CONSTANT, .objective = OBJECTIVE_CAUSAL},
     .fine = {FINETUNE_DEFAULTS},
     .opts = {.temperature = 1, .gamma = 1, .lambda = 0.95, .clip_ratio = 0.2, .clip_value = 0.2, .value_coef = 0.1},
-    .max_new = 64, .epochs = 4, .estimator = -1, .timeout = 120, .kl = 0.05, .kl_horizon = 10000};
+    .epochs = 4, .estimator = -1, .timeout = 120, .kl = 0.05, .kl_horizon = 10000};
 
 static const struct cli_opt opts[] = {
     {'m', "model", "FILE", CLI_TEXT, &run.train.model, "the model to start from", 0, 0, 0, true},
@@ -21,7 +21,7 @@ static const struct cli_opt opts[] = {
     {0, "steps", "N", CLI_U64, &run.train.steps, "updates (default 100)", 1, 1e9, 0, false},
     {'b', "batch", "N", CLI_U64, &run.train.batch, "prompts a step (default 64)", 1, 1e6, 0, false},
     {0, "samples", "K", CLI_U64, &run.samples, "answers to a prompt (default 1; 4 for grpo and rloo)", 1, 1e6, 0, false},
-    {'n', "tokens", "N", CLI_U64, &run.max_new, "most tokens of an answer (default 64)", 1, 1 << 22, 0, false},
+    {'n', "tokens", "N", CLI_U64, &run.max_new, "most tokens of an answer (default 64, or half the context where that is less)", 1, 1 << 22, 0, false},
     {0, "prompt-length", "N", CLI_U64, &run.prompt_length, "most tokens of a prompt (default what -n leaves of the context)", 1, 1 << 22, 0, false},
     {0, "temperature", "T", CLI_REAL, &run.opts.temperature, "divides the logits of policy and reference (default 1)", 0.01, 100, 0, false},
     {0, "epochs", "N", CLI_U64, &run.epochs, "passes over the answers of a step (default 4)", 1, 65535, 0, false},

@@ -16,7 +16,7 @@ main(int argc, char **argv)
 	    {0, "gamma", "X", CLI_REAL, &judging.gamma, "simpo: by how much rewards shall differ (default 0.5)", 0, 1e6, 0, false},
 	    {0, "lambda", "X", CLI_REAL, &judging.lambda, "orpo: weight of the odds ratio (default 0.1)", 0, 1e6, 0, false},
 	    {0, "metric", "NAME", CLI_CHOICE, &fine.metric, "choose the best model by loss or accuracy (default loss)", 0, 0, judging_metrics, false},
-	    PATIENCE_OPTION(&fine), ADAPT_OPTIONS(&fine), TRAIN_OPTIONS(&run, "1e-5")};
+	    PATIENCE_OPTION(&fine), ADAPT_OPTIONS(&fine), TRAIN_OPTIONS(&run, "1e-5", true)};
 	static const struct cli_tool tool = {"tprefer", "[candidates]",
 	    "Train a language model on preferences, without a reward model.", opts, sizeof opts / sizeof *opts,
 	    "tscore --likelihood -m chat.ten pairs.ten | tprefer -m chat.ten --epochs 1 -o preferred.ten\n"

@@ -8,7 +8,7 @@ static struct train_run run = {TRAIN_DEFAULTS, .lr = 1e-3};
 int
 main(int argc, char **argv)
 {
-	static const struct cli_opt opts[] = {OBJECTIVE_OPTIONS(&run), TRAIN_OPTIONS(&run, "1e-3")};
+	static const struct cli_opt opts[] = {OBJECTIVE_OPTIONS(&run), TRAIN_OPTIONS(&run, "1e-3", false)};
 	static const struct cli_tool tool = {"tpretrain", "[rows]",
 	    "Train a model to predict the next token or masked ones, or to tell views apart.", opts, sizeof opts / sizeof *opts,
 	    "tpretrain -m init.ten --steps 100 -o gpt.ten train.ten\n"

@@ -36,8 +36,6 @@ encode_answer(const struct chat_template *t, struct encoder *x, const struct voc
 	uint32_t from = j ? a->ends[j - 1] : 0;
 	int32_t stop = vocab_special(v, t->stop, strlen(t->stop));
 	to->n = 0;
-	if (a->ends[j] < from)
-		return err_set(e, ERR_DATA, "answer %zu: text from byte %u to %u", j + 1, from, a->ends[j]);
 	if (encode_text(x, a->answers + from, a->ends[j] - from, to, e) ||
 	    mem_grow(&to->v, &to->cap, to->n + 1, sizeof *to->v, "tokens", e))
 		return -1;

@@ -16,7 +16,9 @@ enum overlong {
 	OVERLONG_RIGHT  /* a sequence ends after as many tokens as are allowed, without the token that ends a turn */
 };
 
-/* k answers to a conversation, each up to its end in `answers`. */
+/* k answers to a conversation, each up to its end in `answers`. Pairs of them are compared, so there are not very many. */
+enum { ANSWERS_MAX = 1024 };
+
 struct answers {
 	struct chat prompt;
 	const char *answers;
@@ -42,7 +44,7 @@ enum candidates_made {
 	CANDIDATES_CUT           /* a sequence has lost all of its answer, or what told two answers apart */
 };
 
-/* Sets `to`; *made says what came of it. Sequences have at most `length` tokens. ERR_DATA: ends that do not ascend,
+/* Sets `to`; *made says what came of it. Sequences have at most `length` tokens. ERR_DATA:
  * a turn that the template has not, OVERLONG_ERROR, a sequence without any token. */
 int candidates_render(const struct chat_template *t, struct encoder *x, const struct vocab *v, const struct answers *a,
     size_t length, enum overlong overlong, struct candidates *to, enum candidates_made *made, struct err *e);

@@ -191,6 +191,26 @@ template_check(const struct chat_template *t, const struct vocab *v, struct err 
 
 /* ---- rendering ---- */
 
+bool
+ends_fit(const uint32_t *ends, size_t count, uint64_t n)
+{
+	for (size_t i = 1; i < count; i++)
+		if (ends[i] < ends[i - 1])
+			return false;
+	return (count ? ends[count - 1] : 0) == n;
+}
+
+int
+chat_check(const struct chat *c, uint64_t n, struct err *e)
+{
+	if (!ends_fit(c->ends, c->turns, n))
+		return err_set(e, ERR_DATA, "turns, roles and text do not fit together");
+	for (size_t i = 0; i < c->turns; i++)
+		if (c->roles[i] >= ROLES)
+			return err_set(e, ERR_DATA, "turn %zu has role %u, which nobody has", i + 1, c->roles[i]);
+	return 0;
+}
+
 /* Appends a piece; its tokens are trained or not. */
 static int
 add(struct chat_tokens *to, struct encoder *x, const char *text, size_t n, bool content, bool trained, struct err *e)
@@ -234,8 +254,6 @@ template_render(const struct chat_template *t, struct encoder *x, const struct v
 		return -1;
 	to->begin = to->ids.n;
 	for (size_t i = 0, from = 0; i < c->turns; from = c->ends[i++]) {
-		if (c->roles[i] >= ROLES || c->ends[i] < from)
-			return err_set(e, ERR_DATA, "turn %zu: role %u, text from byte %zu to %u", i + 1, c->roles[i], from, c->ends[i]);
 		bool trained = on == TRAIN_ALL || (c->roles[i] == ROLE_ASSISTANT && (on == TRAIN_ASSISTANT || i == last));
 		if (add_turn(t, to, x, v, c->roles[i], c->text + from, c->ends[i] - from, trained, e))
 			return err_prefix(e, "turn %zu", i + 1);

@@ -49,6 +49,11 @@ struct chat {
 	const uint8_t *roles;  /* (turns) */
 	size_t turns;
 };
+/* That the turns cut a text of n bytes, in order, and who speaks is known; what comes from a stream is checked before any of it
+ * is read. ERR_DATA. */
+int chat_check(const struct chat *c, uint64_t n, struct err *e);
+/* That `count` ends ascend, though not strictly, to n. */
+bool ends_fit(const uint32_t *ends, size_t count, uint64_t n);
 
 /* Which tokens are trained: the contents and stop tokens of the assistant, of all, of the last turn of the
  * assistant. */
@@ -61,8 +66,8 @@ struct chat_tokens {
 	size_t begin;   /* tokens of `begin` */
 };
 
-/* Sets `to` to the tokens of the conversation. `ask`: the assistant is to speak next, so what is before its
- * content comes last. ERR_DATA when a turn cannot be. */
+/* Sets `to` to the tokens of the conversation, which is sound. `ask`: the assistant is to speak next, so what is before
+ * its content comes last. ERR_DATA when the template has no such turn. */
 int template_render(const struct chat_template *t, struct encoder *x, const struct vocab *v, const struct chat *c,
     enum train_on on, bool ask, struct chat_tokens *to, struct err *e);
 void chat_tokens_free(struct chat_tokens *c);

@@ -152,4 +152,10 @@ is 'which is not the end of the turn' "$(places right.ten | awk '{ print $3 == 4
 tchat -q -m base.ten -l 3 --overlong truncate-left j.ten -o x.ten 2>/dev/null
 run 'nothing tells them apart' 3 '' '~none of the 1 judgements is left' tchat -m base.ten -l 3 --overlong truncate-left -o x.ten j.ten
 run 'nothing of an answer is left' 3 '' '~none of the 1 judgements is left' tchat -m base.ten -l 5 --overlong truncate-right -o x.ten j.ten
+
+"$BUILD/tests/support/mkten" far-turn >far.ten
+for tool in 'tchat -m base.ten' 'tppo -m base.ten --reward cat'; do
+	fails "a turn that ends far behind the text, $tool" 3 $tool -o x.ten far.ten
+	ok 'by record' grep -q ': far.ten: record 0: turns, roles and text do not fit together' "$T.err"
+done
 finish

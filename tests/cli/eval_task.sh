@@ -112,4 +112,9 @@ fails 'no predictions' 3 teval --predicted bare.ten
 fails 'a slice by what is not there' 3 teval --predicted --slice colour c.ten
 fails 'calibration without probabilities' 2 teval --predicted --calibration cal.ten c.ten
 fails 'two modes' 2 teval --predicted --geometry c.ten
+
+# as many slices as there may be, each measured by its own records alone
+awk 'BEGIN { for (i = 0; i < 65000; i++) printf "{\"text\": \"t\", \"label\": \"%s\", \"predicted\": \"a\", \"id\": %d}\n", i % 2 ? "a" : "b", i }' |
+	timport -q --as labelled --keep predicted,id -o ids.ten
+run 'many slices' 0 '~^slice.64999.accuracy: 1$' '*' bash -c 'ulimit -t 5; teval --predicted --slice id --bootstrap 0 ids.ten'
 finish

@@ -135,4 +135,34 @@ fails 'everything frozen' 2 tfinetune -m bert.ten --freeze '*' --steps 1 -o x.te
 fails 'adapters of adapters' 2 tfinetune -m l.ten --lora 2 --steps 1 -o x.ten labelled.train.ten
 printf '{"ids": 1}\n' >not.ten
 fails 'no stream' 3 tfinetune -m bert.ten --steps 1 -o x.ten not.ten
+
+# ---- what decides is a part of the training
+kept() { tune -m bert.ten --steps 4 --save-every 2 --eval-every 2 --keep --eval "$@" -o kept.ten labelled.train.ten; }
+run 'a training that keeps its checkpoints' 0 '' '*' kept labelled.val.ten
+run 'goes on with the same evaluation' 0 '' '' kept labelled.val.ten
+run 'not with another' 3 '' '~other options or inputs' kept labelled.train.ten
+run 'nor at other steps' 3 '' '~other options or inputs' kept labelled.val.ten --eval-every 1
+
+# ---- options that belong together
+fails 'adapters that are not asked for' 2 tfinetune -m bert.ten --lora-alpha 4 --steps 1 -o x.ten labelled.train.ten
+fails 'nor their layers' 2 tfinetune -m bert.ten --lora-targets query --steps 1 -o x.ten labelled.train.ten
+fails 'tags are of words, not of a pool' 2 tfinetune -m bert.ten --pool mean --steps 1 -o x.ten tagged.train.ten
+fails 'and cannot be cut' 2 tfinetune -m bert.ten --truncate --steps 1 -o x.ten tagged.train.ten
+fails 'adapters of tgraft' 2 tgraft --lora-targets query -o x.ten bert.ten
+fails 'outputs of classes' 2 tgraft --head classify --labels a,b --outputs 3 -o x.ten bert.ten
+fails 'a pool of tags' 2 tgraft --head tag --labels O,B-x --pool first -o x.ten bert.ten
+
+# ---- more classes than outputs
+tgraft -q --head multilabel --labels a,b -o two.ten bert.ten
+"$BUILD/tests/support/alter" key classes 'a\nb\nc' <two.ten >many.ten
+echo '{"text": "x y", "labels": ["c"]}' | timport -q --as multilabel | ttok -q --records -m vocab.ten -o far.ten
+fails 'a head with more names than outputs' 3 tfinetune -m many.ten --steps 1 -o x.ten far.ten
+ok 'it says so' grep -q 'many.ten: names 3 classes for 2 outputs' "$T.err"
+
+# ---- a training that is still dying
+mkdir dying.ten.ckpt
+flock dying.ten.ckpt sleep 1 &
+sleep 0.2
+run 'its lock is waited for' 0 '' '' tune -m bert.ten --steps 1 -o dying.ten labelled.train.ten
+wait
 finish

@@ -222,6 +222,12 @@ fails 'a model that is not of likes' 2 tagree --model crowd-bt -o x.ten l.ten
 fails 'a model of ratings' 2 tagree --model dawid-skene -o x.ten c.ten
 fails 'the consensus to standard output' 2 tagree -o - l.ten
 ok 'nothing is left of them' test ! -e x.ten
+printf 'Hi\t3\tann\ta\nHi\tnan\tann\tb\n' | "$BUILD/tests/support/mkjudged" rating rater >nan.ten
+run 'a rating of NaN is one that was skipped' 0 '~^items: 1$' '~judgements_in=2 undecided=1 ' tagree nan.ten
+# as many raters as there may be, in time that does not grow with their number times that of the votes
+awk 'BEGIN { for (i = 0; i < 200000; i++) printf "{\"prompt\": \"p%d\", \"chosen\": \"x\", \"rejected\": \"y\", \"rater\": \"%d\"}\n", i % 9000, i % 65000 }' |
+	timport -q --as preference -o many.ten
+run 'many raters' 0 '*' '~judgements_in=200000 ' bash -c 'ulimit -t 2; tagree many.ten'
 run 'panel.py: too few reliabilities' 1 '' '~^panel.py: --reliability' $panel --raters 3 --reliability 0.5,0.6 pairs.jsonl
 echo '{"prompt": "p", "answers": ["x", "y"], "scores": [1]}' >bad.jsonl
 run 'panel.py: too few scores' 1 '' '~^panel.py: line 1: ' $panel bad.jsonl

@@ -70,6 +70,8 @@ is 'change nothing at first' "$(teval -q -m lora.ten rows.ten)" "$(teval -q -m g
 fails 'twice' 2 tgraft --lora 2 -o x.ten lora.ten
 fails 'of a layer that is not there' 2 tgraft --lora 2 --lora-targets gate -o x.ten gpt.ten
 fails 'of no layer' 2 tgraft --lora 2 --lora-targets hat -o x.ten gpt.ten
+fails 'a token without a name' 2 tgraft --special '' -o x.ten gpt.ten
+ok 'says so' grep -q -- '--special: the token needs a name' "$T.err"
 tpretrain -q -m lora.ten --steps 20 -b 4 --warmup 2 --lr 1e-2 -o adapted.ten rows.ten
 is 'a trainer trains them alone' "$(tensor adapted.ten embed.token | md5sum)" "$(tensor gpt.ten embed.token | md5sum)"
 ok 'and they learn' bash -c '! tdump --jsonl -f block.0.query.lora_b adapted.ten | cmp -s - <(tdump --jsonl -f block.0.query.lora_b lora.ten)'

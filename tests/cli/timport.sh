@@ -98,6 +98,8 @@ is 'ShareGPT' "$(timport -q --as sharegpt s.jsonl | lines)" "$want"
 echo '{"system": "Be short.", "prompt": "Hi", "completion": "Hello"}' >p.jsonl
 is 'prompt and completion' "$(timport -q --as completion p.jsonl | lines)" "$want"
 printf '{"instruction": "Add", "input": "1 2", "output": "3"}\n{"instruction": "Go", "input": "", "output": "Gone"}\n' >a.jsonl
+echo '{"instruction": "a\u0000b", "input": "c\u0000d", "output": "e"}' >nul.jsonl
+is 'Alpaca with a NUL' "$(timport -q --as alpaca nul.jsonl | tdump --jsonl -f turn_ends)" '{"turn_ends":[8,9]}'
 is 'Alpaca' "$(timport -q --as alpaca a.jsonl | lines)" '{"text":"Add\n\n1 23","turn_ends":[8,9],"roles":[1,2]}
 {"text":"GoGone","turn_ends":[2,6],"roles":[1,2]}'
 printf 'prompt\tcompletion\nHi\tHello\n' >p.tsv

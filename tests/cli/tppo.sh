@@ -133,6 +133,7 @@ ok 'TERM: says where it stopped' grep -Eq '^tppo: stopped after step [0-9]+; the
 ok 'TERM: a checkpoint is there' sh -c 'tcheck -q sig.ten.ckpt/step-*.ten'
 
 # ---- the reward program
+group='read -r a b c d g rest </proc/$$/stat; echo $g >pid' # its number, said by a program
 # Whether a process of the group that wrote its number is left; the dead that nobody has buried do not count.
 left() {
 	sed 's/^[0-9]* (.*) //' /proc/[0-9]*/stat 2>/dev/null | awk -v g="$(cat pid)" '$3 == g && $1 != "Z" { n++ } END { exit !n }'
@@ -148,12 +149,12 @@ broken() { # NAME STATUS REGEX COMMAND [option ...]
 	local name=$1 want=$2 regex=$3 command=$4
 	shift 4
 	rm -rf b.ten.ckpt pid
-	fails "$name" "$want" tppo -q -m gpt.ten --reward "echo \$\$ >pid; $command" -n 8 --prompt-length 6 -b 8 --steps 5 "$@" -o b.ten train.ten
+	fails "$name" "$want" tppo -q -m gpt.ten --reward "$group; $command" -n 8 --prompt-length 6 -b 8 --steps 5 "$@" -o b.ten train.ten
 	ok "$name: says so" grep -Eq "$regex" "$T.err"
 	ok "$name: a checkpoint and no model" sh -c 'tcheck -q b.ten.ckpt/step-*.ten && test ! -e b.ten'
 	ok "$name: no process" gone
 }
-broken 'it dies' 4 "step 1: the reward program .echo .* ended with status 7 after 0 of 8 answers" 'exit 7'
+broken 'it dies' 4 "step 1: the reward program .read .* ended with status 7 after 0 of 8 answers" 'exit 7'
 broken 'of a signal' 4 'ended of signal 9 after 3 of 8 answers' "head -n 3 | while read l; do echo 1; done; kill -9 \$\$"
 broken 'it is not there' 4 'ended with status 127' '{ no-such-program; } 2>/dev/null'
 broken 'it hangs' 4 'said nothing for 0.5 seconds, after 2 of 8 answers' 'read a; echo 1; echo 2; sleep 1000 & sleep 1000' --reward-timeout 0.5
@@ -161,7 +162,7 @@ broken 'it says too little' 4 'ended with status 0 after 7 of 8 answers' 'read l
 broken 'it closes its output' 4 'by closing its output after 1 of 8' 'read l; echo 1; exec >/dev/null; sleep 1000'
 broken 'it says too much' 3 'more answers than it was asked for' 'while read l; do echo 1; echo 2; done'
 broken 'it speaks unasked' 3 "more answers than it was asked for|.ready' is not a number" 'echo ready; sleep 1000'
-broken 'too much at the end' 3 'step 6: .*more answers than' 'while read l; do echo 1; done; echo 2'
+broken 'too much at the end' 3 'after step 5: .*more answers than' 'while read l; do echo 1; done; echo 2'
 broken 'it says no number' 3 "answer 1 of 8: .good' is not a number" 'while read l; do echo good; done'
 broken 'nor an object with one' 3 "answer 1 of 8: .{\"score\": \"1\"}' has no number" "while read l; do echo '{\"score\": \"1\"}'; done"
 broken 'nor JSON' 3 'is not JSON' 'while read l; do echo "{score}"; done'
@@ -171,6 +172,38 @@ broken 'infinity' 5 'is not finite' 'while read l; do echo -inf; done'
 broken 'NaN in JSON' 5 'is not finite' "while read l; do echo '{\"score\": NaN}'; done"
 broken 'a number too large' 5 "1e999' is not finite" 'while read l; do echo 1e999; done'
 broken 'a line without end' 3 'a line that does not end' 'read l; head -c 3000000 /dev/zero; sleep 1000'
+# a program that answers two steps and then hangs, with a child that hangs
+hang="$group; for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do read -r l; echo 1; done; read -r l; : >hangs; sleep 1000 & sleep 1000"
+hung() { # SIGNAL: waits until it hangs and sends the signal; sets status
+	rm -rf h.ten.ckpt hangs
+	tppo -q -m gpt.ten --reward "$hang" -n 8 --prompt-length 6 -b 8 --steps 5 --save-every 1 -o h.ten train.ten 2>"$T.err" &
+	pid=$!
+	for i in $(seq 100); do
+		[ -e hangs ] && break
+		sleep 0.1
+	done
+	kill -"$1" $pid
+	for i in $(seq 50); do
+		kill -0 $pid 2>/dev/null || break
+		sleep 0.1
+	done
+	kill -KILL $pid 2>/dev/null && echo "# was still there" && sleep 0.3
+	wait $pid 2>/dev/null
+	status=$?
+}
+for s in TERM INT; do
+	[ $s = INT ] && set -m # else a job in the background ignores it
+	hung $s
+	set +m
+	is "$s while it hangs: exit status 75" $status 75
+	is "$s while it hangs: one line" "$(cat "$T.err")" 'tppo: stopped after step 2; the same command goes on from there'
+	ok "$s while it hangs: a checkpoint and no model" sh -c 'tcheck -q h.ten.ckpt/step-*.ten && test ! -e h.ten'
+	ok "$s while it hangs: no process" gone
+done
+hung KILL
+ok 'KILL: nothing of it is left' gone
+left && kill -KILL -- -"$(cat pid)"
+rm -rf h.ten.ckpt hangs
 cat >flaky.sh <<'END'
 n=0
 while read -r line; do
@@ -186,6 +219,20 @@ touch mended
 run 'mended, the same command goes on' 0 '' '' flaky flaky.ten
 run 'to the same end' 0 '' '' flaky mended.ten
 ok 'as if nothing had been' cmp flaky.ten mended.ten
+# an evaluation that fails is made when the run goes on
+grading() { tppo -q -m gpt.ten --reward 'sh flaky.sh' -n 8 --prompt-length 6 -b 8 --steps 4 --lr 1e-3 --eval few.ten --eval-every 2 --log "$1.log" -o "$1.ten" train.ten; }
+tcat -q -r 0:3 val.ten -o few.ten
+for failing in 0 20; do # of the model at the start, after step 2
+	sed -i "s/-gt [0-9]*/-gt $failing/" flaky.sh
+	rm -f mended
+	run "an evaluation fails behind $failing answers" 4 '' '~^tppo: ' grading graded
+	[ $failing = 0 ] || ok 'that of step 2' grep -q ': evaluation after step 2: ' "$T.err"
+	touch mended
+	run 'mended, the run goes on' 0 '' '' grading graded
+	run 'and one that never failed' 0 '' '' grading whole
+	ok 'the same bytes' cmp graded.ten whole.ten
+	ok 'the same log, but for times' cmp <(timeless graded.log) <(timeless whole.log)
+done
 run 'another status at the end is told' 0 '' '~ended with status 3$' tppo -q -m gpt.ten --reward 'while read l; do echo 1; done; exit 3' -n 8 --prompt-length 6 -b 8 --steps 1 -o x.ten train.ten
 cat >all.py <<'END'
 import sys
@@ -243,8 +290,29 @@ is 'reward-length.py' "$(python3 reward-length.py 3 <lines.jsonl | tr '\n' ' ')"
 run 'reward-length.py at work' 0 '' '' ppo --reward 'python3 reward-length.py 3' --steps 2 --log length.log -o x.ten train.ten
 ok 'its scores are in the log' sh -c "tdump --csv -f objective/scores length.log | awk 'NR > 1 && \$1 < 0 { n++ } END { exit n != 2 }'"
 
+# ---- what is chosen by itself
+run 'answers of half the context' 0 '' '' tppo -q -m byte.ten --reward "$letter" -b 4 --steps 1 --rollouts half.ro -o x.ten byteprompts.ten
+is 'are of at most 8 tokens' "$(tdump --jsonl -w 0 half.ro | python3 -c 'import json, sys
+print(max(len(json.loads(l)["logprobs"]) for l in sys.stdin))')" 8
+
+# ---- rollouts that a run before did not write
+late() { tppo -q -m gpt.ten --reward 'sh flaky.sh' -n 8 --prompt-length 6 -b 8 --steps 5 --lr 1e-3 -o late.ten "$@" train.ten; }
+rm -f mended
+run 'a run without rollouts fails' 4 '' '~^tppo: ' late
+touch mended
+run 'with rollouts it does not go on' 3 '' '~^tppo: ' late --rollouts late.ro
+ok 'it says why' grep -q 'rollouts-00000001.ten: cannot be read: .* begun without --rollouts' "$T.err"
+run 'without it does' 0 '' '' late
+ok 'nothing of it is left' test ! -e late.ten.ckpt
+rm -f mended
+run 'a run with rollouts fails' 4 '' '~^tppo: ' late --rollouts late.ro
+touch mended
+run 'it goes on without' 0 '' '' late
+ok 'and leaves nothing' test ! -e late.ten.ckpt
+
 # ---- refusals: one line, the right status, nothing left behind
 rm -rf x.ten.ckpt b.ten.ckpt sig.ten.ckpt
+tinit -q --layers 1 --heads 1 --width 8 --context 1 --vocab vocab.ten -o one.ten
 ls -A >before
 fails 'no model' 2 tppo --reward cat -o x.ten train.ten
 fails 'no output' 2 tppo -m gpt.ten --reward cat train.ten
@@ -252,9 +320,11 @@ fails 'no reward' 2 tppo -m gpt.ten -o x.ten train.ten
 fails 'a model from a pipe' 2 tppo -m - --reward cat -o x.ten train.ten
 fails 'a group of one' 2 tppo -m gpt.ten --reward cat --algo grpo --samples 1 -o x.ten train.ten
 fails 'no room for a prompt' 2 tppo -m gpt.ten --reward cat -n 48 -o x.ten train.ten
+fails 'no room for anything' 2 tppo -m one.ten --reward cat -o x.ten train.ten
 fails 'nor for such' 2 tppo -m gpt.ten --reward cat -n 40 --prompt-length 9 -o x.ten train.ten
 fails 'greedy' 2 tppo -m gpt.ten --reward cat --temperature 0 -o x.ten train.ten
 fails 'a coefficient of nothing' 2 tppo -m gpt.ten --reward cat --kl 0 --kl-target 3 -o x.ten train.ten
+fails 'a horizon that turns the coefficient round' 2 tppo -m gpt.ten --reward cat -n 8 -b 64 --kl-target 3 --kl-horizon 12 -o x.ten train.ten
 fails 'two streams' 2 tppo -m gpt.ten --reward cat -o x.ten train.ten train.ten
 tcat -q -r 0:0 train.ten -o none.ten
 fails 'no prompts' 3 tppo -m gpt.ten --reward cat -n 8 -o x.ten none.ten

@@ -89,6 +89,10 @@ ok 'says who makes some' grep -q 'tchat makes candidates' "$T.err"
 tcat -q -f ids,ends,targets,scored train.ten -o silent.ten
 fails 'nothing is said' 3 treward -m base.ten --steps 1 -o x.ten silent.ten
 ok 'so' grep -q 'has neither ranks, rating nor liked' "$T.err"
+tcat -q -r 0:0 train.ten -o none.ten
+fails 'no records' 3 treward -m base.ten --epochs 1 -o x.ten none.ten
+ok 'so' grep -q 'none.ten: there are no records' "$T.err"
+fails 'none to measure, said before the first step' 3 treward -m base.ten --steps 1000000000 --eval none.ten -o x.ten train.ten
 fails 'another field' 3 treward -m base.ten --loss rating --steps 1 -o x.ten train.ten
 fails 'a pair is not rated' 2 treward -m base.ten --loss rating --centre 1 --steps 1 -o x.ten train.rating.ten
 fails 'ratings have no accuracy' 2 treward -m base.ten --eval val.rating.ten --metric accuracy --steps 1 -o x.ten train.rating.ten

@@ -100,6 +100,13 @@ run 'cut on the right' 0 '~^{"score": ' '' tscore -q -m a.ten --overlong truncat
 
 # what does not fit
 fails 'no model' 2 tscore val.ten
+for far in far-prompt far-answer many-answers; do
+	"$BUILD/tests/support/mkten" $far >far.ten
+	for tool in 'tscore -m a.ten -o x.ten' 'tchat -m base.ten -o x.ten' 'tchat -m base.ten --skip-bad -o x.ten' 'trate --rater ann -o far.jsonl' tcheck; do
+		fails "$far, $tool" 3 $tool far.ten
+		ok 'by record' grep -Eq ': far.ten: .*record 0\b' "$T.err"
+	done
+done
 fails 'no value head' 3 tscore -m base.ten val.ten
 ok 'says what gives one' grep -q 'base.ten: the model has no value head; treward trains one' "$T.err"
 fails 'twice' 3 tscore -m a.ten scored.ten

@@ -1,7 +1,7 @@
-/* mkjudged ranks|liked|rating|none [weight|margin] - lines of standard input as judgements, a record each.
+/* mkjudged ranks|liked|rating|none [weight|margin|rater] - lines of standard input as judgements, a record each.
  *
  * A line is fields with tabs between them: what the user says, the verdict (of ranks "1,2", else a number), with
- * weight or margin that number, then the answers. \n in a text is a line end. */
+ * weight, margin or rater what that is, then the answers. \n in a text is a line end. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,7 +55,7 @@ main(int argc, char **argv)
 	struct ten_head h = {.kind = "judgements"};
 	uint64_t ragged = TEN_RAGGED;
 	bool ranks = argc > 1 && strcmp(argv[1], "ranks") == 0, liked = argc > 1 && strcmp(argv[1], "liked") == 0;
-	bool rating = argc > 1 && strcmp(argv[1], "rating") == 0;
+	bool rating = argc > 1 && strcmp(argv[1], "rating") == 0, rater = argc > 2 && strcmp(argv[2], "rater") == 0;
 	struct ten_writer *w;
 	char *line = NULL;
 	size_t cap = 0;
@@ -71,7 +71,7 @@ main(int argc, char **argv)
 	if (rating)
 		need(ten_head_add(&h, "rating", TEN_FLOAT, 64, 0, NULL, &e));
 	if (argc > 2)
-		need(ten_head_add(&h, argv[2], TEN_FLOAT, 64, 0, NULL, &e));
+		need(ten_head_add(&h, argv[2], rater ? TEN_TEXT : TEN_FLOAT, rater ? 8 : 64, rater, &ragged, &e));
 	struct ten_writer_opts o = {.block = 4 << 10};
 	need(ten_writer_open(&w, (struct ten_sink){to_stdout, NULL}, &h, &o, &e));
 	while (getline(&line, &cap, stdin) > 0) {
@@ -82,9 +82,9 @@ main(int argc, char **argv)
 		size_t k = 0, n = 0, nranks = 0;
 		char *rest = line;
 		line[strcspn(line, "\n")] = 0;
-		char *prompt = strsep(&rest, "\t"), *verdict = strsep(&rest, "\t");
-		if (argc > 2)
-			extra = strtod(strsep(&rest, "\t"), NULL);
+		char *prompt = strsep(&rest, "\t"), *verdict = strsep(&rest, "\t"), *more = argc > 2 ? strsep(&rest, "\t") : NULL;
+		if (more)
+			extra = strtod(more, NULL);
 		unescape(prompt);
 		prompt_end = (uint32_t)strlen(prompt);
 		for (char *r; ranks && (r = strsep(&verdict, ",")) && nranks < 64;)
@@ -108,7 +108,7 @@ main(int argc, char **argv)
 		if (rating)
 			v[f++] = ten_vector(&number, 1);
 		if (argc > 2)
-			v[f++] = ten_vector(&extra, 1);
+			v[f++] = rater ? ten_vector(more, strlen(more)) : ten_vector(&extra, 1);
 		need(ten_write(w, v, &e));
 	}
 	need(ten_writer_end(w, &e));

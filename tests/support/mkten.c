@@ -2,7 +2,8 @@
  *
  * NAME is text, tokens, rows, metrics, model, types (every element type), steps (provenance that
  * is a DAG) or a fault that only tcheck sees: bad-id, bad-target, bad-length, bad-position,
- * two-models, no-field, or abort (an upstream tool that failed), endless (rows without end) or
+ * two-models, no-field, far-turn (a chat) and far-prompt, far-answer, many-answers (judgements: ends of texts far behind
+ * them, more answers than there may be), or abort (an upstream tool that failed), endless (rows without end) or
  * untrained (rows without a target).
  * The records are written COPIES times (1), packed into blocks of 16 KiB. */
 #include <inttypes.h>
@@ -131,6 +132,37 @@ rows(void)
 	need(ten_writer_end(w, &e));
 }
 
+/* A turn or an answer that ends far behind the text, and one that ends where it should. */
+static void
+chats(void)
+{
+	enum { MANY = 1025 };
+	static uint32_t many[MANY], ranks[MANY];
+	uint32_t far[] = {4000000000u, 5}, near[] = {3, 5};
+	uint8_t roles[] = {1, 2};
+	char text[MANY];
+	size_t k = is("many-answers") ? MANY : 2;
+	struct ten_head h = {0};
+	memset(text, 'a', sizeof text);
+	for (uint32_t i = 0; i < MANY; i++) {
+		many[i] = i + 1;
+		ranks[i] = i + 1;
+	}
+	struct ten_value v[6] = {ten_vector("Who I", 5), ten_vector(is("far-turn") || is("far-prompt") ? far : near, 2), ten_vector(roles, 2),
+	    ten_vector(text, k == 2 ? 5 : k), ten_vector(k > 2 ? many : is("far-answer") ? far : near, k), ten_vector(ranks, k)};
+	field(&h, "text", TEN_TEXT, 8, 1, TEN_RAGGED);
+	field(&h, "turn_ends", TEN_UINT, 32, 1, TEN_RAGGED);
+	field(&h, "roles", TEN_UINT, 8, 1, TEN_RAGGED);
+	if (!is("far-turn")) {
+		field(&h, "answers", TEN_TEXT, 8, 1, TEN_RAGGED);
+		field(&h, "answer_ends", TEN_UINT, 32, 1, TEN_RAGGED);
+		field(&h, "ranks", TEN_UINT, 32, 1, TEN_RAGGED);
+	}
+	struct ten_writer *w = begin(&h, is("far-turn") ? "chat" : "judgements", false);
+	need(ten_write(w, v, &e));
+	need(ten_writer_end(w, &e));
+}
+
 static void
 metrics(void)
 {
@@ -243,6 +275,8 @@ main(int argc, char **argv)
 	else if (is("rows") || is("bad-target") || is("bad-length") || is("bad-position") || is("endless") ||
 	    is("untrained"))
 		rows();
+	else if (is("far-turn") || is("far-prompt") || is("far-answer") || is("many-answers"))
+		chats();
 	else if (is("metrics"))
 		metrics();
 	else if (is("model") || is("two-models"))

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/cli.h"
@@ -28,7 +29,12 @@ checkpoint_open(struct checkpoint *c, const char *output, const struct ten_head 
 	c->lock = open(c->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (c->lock < 0)
 		cli_die(ERR_RUNTIME, "%s: %s", c->folder, strerror(errno));
-	if (flock(c->lock, LOCK_EX | LOCK_NB))
+	/* one that has just been killed may still be dying */
+	double until = cli_now() + 2;
+	int rc;
+	while ((rc = flock(c->lock, LOCK_EX | LOCK_NB)) && cli_now() < until)
+		nanosleep(&(struct timespec){0, 20000000}, NULL);
+	if (rc)
 		cli_die(ERR_RUNTIME, "%s: another training is writing here", c->folder);
 }
 

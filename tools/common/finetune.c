@@ -59,6 +59,8 @@ choose_head(struct train_run *r, enum task task)
 		cli_die(ERR_USAGE, "%s has a head that reads the %s token; --pool is for a new one", r->model, train_pools[c->pool]);
 	if (label_set_read(&f->set, c->task ? &r->file.head : row_source_head(&r->data), c->task ? r->model : r->data.name, &e))
 		cli_fail(&e);
+	if (c->task && task != TASK_REGRESS && f->set.n != c->outputs)
+		cli_die(ERR_DATA, "%s: names %zu classes for %zu outputs", r->model, f->set.n, c->outputs);
 	if (c->task)
 		return;
 	if (!f->set.n && task != TASK_REGRESS)
@@ -74,13 +76,15 @@ finetune_adapters(struct train_run *r)
 {
 	struct err e;
 	struct finetune *f = r->fine;
+	if (!f->lora && (f->lora_alpha > 0 || f->lora_targets))
+		cli_die(ERR_USAGE, "--lora-alpha and --lora-targets are of new adapters: --lora RANK");
 	if (!f->lora)
 		return;
 	if (r->cfg.lora_rank)
 		cli_die(ERR_USAGE, "%s has adapters, which are trained anyway; tgraft merges or removes them", r->model);
 	r->cfg.lora_rank = f->lora;
 	r->cfg.lora_alpha = f->lora_alpha > 0 ? f->lora_alpha : 2 * (double)f->lora;
-	r->cfg.lora_targets = config_lora_targets(f->lora_targets, &e);
+	r->cfg.lora_targets = config_lora_targets(f->lora_targets ? f->lora_targets : "query,value", &e);
 	if (!r->cfg.lora_targets)
 		cli_fail(&e);
 }
@@ -93,9 +97,11 @@ check_metric(const struct train_run *r, enum task task)
 	bool fits = task == TASK_NONE ? m == MEASURE_LOSS || m == MEASURE_ACCURACY : measure_applies(m, task);
 	if (!fits)
 		cli_die(ERR_USAGE, "--metric %s does not apply to --task %s", measure_name(m), finetune_tasks[f->task]);
-	if (task == TASK_NONE && (f->class_weights || f->smoothing > 0 || f->pool >= 0))
-		cli_die(ERR_USAGE, "--class-weights, --label-smoothing and --pool are for classes, not for --task %s",
+	if (task == TASK_NONE && (f->class_weights || f->smoothing > 0 || f->pool >= 0 || f->truncate))
+		cli_die(ERR_USAGE, "--class-weights, --label-smoothing, --pool and --truncate are for labelled records, not for --task %s",
 		    finetune_tasks[f->task]);
+	if (task == TASK_TAG && (f->pool >= 0 || f->truncate))
+		cli_die(ERR_USAGE, "--pool and --truncate are for records that are labelled as a whole, not for --task tag");
 	if (task == TASK_REGRESS && (f->class_weights || f->smoothing > 0))
 		cli_die(ERR_USAGE, "--class-weights and --label-smoothing are for classes, not for numbers");
 	if (f->smoothing > 0 && task == TASK_MULTILABEL)
@@ -108,6 +114,8 @@ choose_steps(struct train_run *r)
 	uint64_t rows, epochs = r->fine->epochs;
 	if (!epochs)
 		return;
+	if (r->data.map && !r->data.records)
+		cli_die(ERR_DATA, "%s: there are no records", r->data.name);
 	if (!r->data.records)
 		cli_die(ERR_USAGE, "--epochs needs a file, whose records can be counted; give --steps");
 	if (__builtin_mul_overflow(r->data.records, epochs, &rows))

@@ -37,7 +37,7 @@ struct finetune {
 	struct task_trainer trainer;
 };
 
-#define FINETUNE_DEFAULTS .task = -1, .pool = -1, .metric = -1, .lora_targets = "query,value", .layer_decay = 1
+#define FINETUNE_DEFAULTS .task = -1, .pool = -1, .metric = -1, .layer_decay = 1
 
 extern const char *const finetune_tasks[], *const finetune_metrics[];
 /* What every fine-tuning has. */

@@ -14,20 +14,30 @@ judgement_fields(struct judgement_fields *f, const struct ten_head *h, const cha
 }
 
 int
+chat_of(struct chat *c, const struct ten_value *text, const struct ten_value *ends, const struct ten_value *roles, struct err *e)
+{
+	*c = (struct chat){text->data, ends->data, roles->data, ends->count};
+	if (roles->count != ends->count)
+		return err_set(e, ERR_DATA, "turns, roles and text do not fit together");
+	return chat_check(c, text->count, e);
+}
+
+static int
+too_many(size_t k, struct err *e)
+{
+	return err_set(e, ERR_DATA, "%zu answers, more than %d", k, ANSWERS_MAX);
+}
+
+int
 judgement_answers(const struct judgement_fields *f, const struct ten_value *v, struct answers *a, struct err *e)
 {
-	size_t turns = v[f->turn_ends].count, k = v[f->answer_ends].count;
-	const uint32_t *ends = v[f->turn_ends].data;
-	*a = (struct answers){.prompt = {v[f->text].data, ends, v[f->roles].data, turns},
-	    .answers = v[f->answers].data, .ends = v[f->answer_ends].data, .k = k};
-	if (v[f->roles].count != turns || (turns ? ends[turns - 1] : 0) != v[f->text].count)
-		return err_set(e, ERR_DATA, "turns, roles and text do not fit together");
-	if (k == 0)
-		return err_set(e, ERR_DATA, "there is no answer");
-	if (a->ends[k - 1] != v[f->answers].count)
-		return err_set(e, ERR_DATA, "the answers end at byte %u of %llu", a->ends[k - 1],
-		    (unsigned long long)v[f->answers].count);
-	return 0;
+	size_t k = v[f->answer_ends].count;
+	*a = (struct answers){.answers = v[f->answers].data, .ends = v[f->answer_ends].data, .k = k};
+	if (chat_of(&a->prompt, &v[f->text], &v[f->turn_ends], &v[f->roles], e))
+		return -1;
+	if (k == 0 || k > ANSWERS_MAX)
+		return k ? too_many(k, e) : err_set(e, ERR_DATA, "there is no answer");
+	return ends_fit(a->ends, k, v[f->answers].count) ? 0 : err_set(e, ERR_DATA, "answers and their ends do not fit together");
 }
 
 int
@@ -46,6 +56,8 @@ candidate_check(const struct candidate_fields *f, const struct ten_value *v, str
 	const uint32_t *ends = v[f->ends].data, *scored = v[f->scored].data;
 	if (k == 0 || v[f->scored].count != k || v[f->targets].count != n || ends[k - 1] != n)
 		return err_set(e, ERR_DATA, "`ids', `targets', `ends' and `scored' do not fit together");
+	if (k > ANSWERS_MAX)
+		return too_many(k, e);
 	for (size_t i = 0, from = 0; i < k; from = ends[i++])
 		if (ends[i] <= from || ends[i] > n || scored[i] < from || scored[i] >= ends[i])
 			return err_set(e, ERR_DATA, "answer %zu is tokens %zu to %u of %zu and is scored at %u", i + 1, from, ends[i], n,

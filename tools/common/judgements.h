@@ -15,7 +15,10 @@ struct judgement_fields {
 /* That a stream has them is told by its field `answers`. ERR_DATA naming a field that is missing. */
 int judgement_fields(struct judgement_fields *f, const struct ten_head *h, const char *stream, struct err *e);
 
-/* The answers of a record, borrowed from it. ERR_DATA: no answer, or texts, ends and roles that do not fit together. */
+/* The chat of a record, borrowed from it. ERR_DATA: text, ends and roles that do not fit together. */
+int chat_of(struct chat *c, const struct ten_value *text, const struct ten_value *ends, const struct ten_value *roles, struct err *e);
+/* The answers of a record, borrowed from it. ERR_DATA: no answer, more than ANSWERS_MAX, or texts, ends and roles that do not fit
+ * together. */
 int judgement_answers(const struct judgement_fields *f, const struct ten_value *v, struct answers *a, struct err *e);
 
 /* Fields of a stream of candidates, which are always there. */

@@ -1,5 +1,6 @@
 #include "common/rowsource.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "common/spool.h"
 #include "common/state.h"
 #include "model/lm_head.h"
+#include "text/candidates.h"
 
 static const struct {
 	const char *name;
@@ -255,13 +257,15 @@ column(const struct row_source *s, int i)
 
 /* That a record of k answers has what is needed of it. */
 static int
-check_needs(const struct row_source *s, const uint32_t *ends, size_t k, struct err *e)
+check_needs(const struct row_source *s, const struct verdict *v, const uint32_t *ends, size_t k, struct err *e)
 {
 	const int32_t *target = column(s, ROW_TARGETS);
 	if ((s->needs & NEED_RANKS) && k < 2)
 		return err_set(e, ERR_DATA, "one answer: there is nothing to compare");
 	if ((s->needs & (NEED_RATING | NEED_LIKED)) && k > 1)
 		return err_set(e, ERR_DATA, "%zu answers, but what is said is said of one", k);
+	if ((s->needs & NEED_RATING) && isnan(v->rating))
+		return err_set(e, ERR_DATA, "there is no rating");
 	for (size_t i = 0, at = 0; (s->needs & NEED_TARGETS) && i < k; at = ends[i++]) {
 		while (at < ends[i] && target[at] == TARGET_NONE)
 			at++;
@@ -279,6 +283,8 @@ add_candidates(struct row_source *s, struct rows *r, struct err *e)
 	struct verdict v;
 	if (s->values[s->fields[ROW_TARGETS]].count != n)
 		return err_set(e, ERR_DATA, "%zu ids but %llu targets", n, (unsigned long long)s->values[s->fields[ROW_TARGETS]].count);
+	if (k > ANSWERS_MAX)
+		return err_set(e, ERR_DATA, "%zu answers, more than %d", k, ANSWERS_MAX);
 	if (k == 0 || scored->count != k)
 		return err_set(e, ERR_DATA, "%zu ends of answers but %llu places to score", k, (unsigned long long)scored->count);
 	if (verdict_read(&s->verdicts, s->values, k, &v, e))
@@ -288,7 +294,7 @@ add_candidates(struct row_source *s, struct rows *r, struct err *e)
 	struct row row = {.ids = column(s, ROW_IDS), .targets = column(s, ROW_TARGETS), .types = column(s, ROW_TYPES), .n = n, .k = k,
 	    .ends = ends->data, .scored = scored->data, .ranks = v.ranks, .reference = v.reference,
 	    .judged = {.liked = v.liked, .rating = v.rating, .weight = v.weight, .margin = v.margin}};
-	if (rows_add(r, &row, s->cfg, e) || check_needs(s, ends->data, k, e))
+	if (rows_add(r, &row, s->cfg, e) || check_needs(s, &v, ends->data, k, e))
 		return -1;
 	return r->longest <= s->longest ? 0 :
 	    err_set(e, ERR_DATA, "an answer of %zu tokens, but the stream's `length' is %zu", r->longest, s->longest);

@@ -1,9 +1,7 @@
 #include "common/trainloop.h"
 
-#include <fnmatch.h>
 #include <inttypes.h>
 #include <math.h>
-#include <omp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,11 +9,6 @@
 
 #include "common/judging.h"
 #include "math/gemm.h"
-
-const char *const train_schedules[] = {"constant", "linear", "cosine", "wsd", "wsd-sqrt", NULL};
-
-const char *const train_objectives[] = {"causal", "masked", "contrastive", NULL};
-const char *const train_pools[] = {"mean", "first", "last", NULL};
 
 enum { ROW_COLUMNS = RUN_COLUMNS + STEP_COLUMNS };
 
@@ -67,25 +60,6 @@ measure_gemm(void)
 	return best;
 }
 
-static bool
-contrastive(const struct train_run *r)
-{
-	return r->objective == OBJECTIVE_CONTRASTIVE;
-}
-
-/* The objective looks at the language head. */
-static bool
-has_logits(const struct train_run *r)
-{
-	return r->objective < OBJECTIVE_CONTRASTIVE || r->objective == OBJECTIVE_PREFERENCE;
-}
-
-static size_t
-views(const struct train_run *r)
-{
-	return contrastive(r) ? 2 : 1;
-}
-
 /* Operations of a training step: 6 for each token and parameter of a block that multiplies, for
  * attention 12 x layers x width x span for each token (a causal half counted whole), 6 for each trained
  * token and parameter of the language head. */
@@ -93,259 +67,18 @@ static double
 step_operations(const struct train_run *r)
 {
 	const struct config *c = r->trainer.cfg;
-	double blocks = 0, head = has_logits(r) ? (double)(c->vocab * c->width) : 0, attention = 0;
+	double blocks = 0, head = train_has_logits(r) ? (double)(c->vocab * c->width) : 0, attention = 0;
 	for (size_t i = 0; i < r->table.n; i++) {
 		const struct param *p = &r->table.items[i];
 		if (p->rank == 2 && p->slot >= SLOT_NORM1 && p->slot <= SLOT_DOWN_B)
 			blocks += (double)p->size;
-		if (p->slot == SLOT_TRANSFORM && has_logits(r))
+		if (p->slot == SLOT_TRANSFORM && train_has_logits(r))
 			head += (double)p->size;
 	}
 	for (size_t i = 0; i < r->rows.nspans; i++)
 		attention += (double)r->rows.spans[i].n * (double)r->rows.spans[i].n;
 	return 6 * blocks * (double)r->rows.tokens + 6 * head * (double)r->rows.trained +
 	    12 * (double)(c->layers * c->width) * attention;
-}
-
-/* ---- opening ---- */
-
-static struct train_opts
-trainer_opts(const struct train_run *r)
-{
-	size_t longest = r->data.longest, rows = r->micro && r->micro < r->batch ? r->micro : r->batch;
-	size_t tokens, largest = r->eval_largest > r->data.largest ? r->eval_largest : r->data.largest;
-	if (__builtin_mul_overflow(rows * views(r), r->data.largest, &tokens))
-		cli_die(ERR_USAGE, "a batch of %zu rows is too large", rows);
-	longest = r->eval_longest > longest ? r->eval_longest : longest;
-	return (struct train_opts){
-	    .schedule = {(enum schedule_kind)r->schedule, r->lr, r->min_lr < 0 ? r->lr / 10 : r->min_lr,
-	        r->warmup, r->steps, r->decay_steps ? r->decay_steps : (r->steps + 4) / 5},
-	    .adamw = {r->beta1, r->beta2, r->eps, r->weight_decay},
-	    .clip = r->clip,
-	    .dropout = r->dropout,
-	    .seed = r->seed,
-	    .max_tokens = tokens > largest ? tokens : largest,
-	    .max_keys = longest,
-	    .no_language = !has_logits(r)};
-}
-
-static void
-check_options(const struct train_run *r)
-{
-	if (!r->model)
-		cli_die(ERR_USAGE, "needs the model to start from: -m FILE");
-	if (!r->output || strcmp(r->output, "-") == 0)
-		cli_die(ERR_USAGE, "needs a file for the trained model: -o FILE");
-	if (r->beta1 >= 1 || r->beta2 >= 1)
-		cli_die(ERR_USAGE, "beta1 and beta2 must be below 1");
-	if (r->momentum >= 1)
-		cli_die(ERR_USAGE, "momentum must be below 1");
-	if (r->min_lr > r->lr)
-		cli_die(ERR_USAGE, "--min-lr %g is above --lr %g", r->min_lr, r->lr);
-}
-
-static enum row_use
-row_use(const struct train_run *r)
-{
-	if (r->fine && r->fine->judging)
-		return ROWS_CANDIDATES;
-	return contrastive(r) ? ROWS_VIEWS : r->objective == OBJECTIVE_TASK ? ROWS_WHOLE : row_use_of(&r->cfg);
-}
-
-/* The objective must suit the model, and adds its head. */
-static void
-choose_objective(struct train_run *r)
-{
-	bool encoder = config_traits(&r->file.cfg)->encoder;
-	const char *name = config_traits(&r->file.cfg)->name;
-	if (r->objective < 0)
-		r->objective = encoder ? OBJECTIVE_MASKED : OBJECTIVE_CAUSAL;
-	if (r->objective == OBJECTIVE_MASKED && !encoder)
-		cli_die(ERR_USAGE, "a %s model sees only what comes before a token; --objective masked needs bert", name);
-	if (r->objective == OBJECTIVE_CAUSAL && encoder)
-		cli_die(ERR_USAGE, "a %s model sees the token that --objective causal asks for", name);
-	if (r->queue && !contrastive(r))
-		cli_die(ERR_USAGE, "--queue is for --objective contrastive");
-	if (contrastive(r) && r->batch < 2 && !r->queue)
-		cli_die(ERR_USAGE, "contrastive training needs other pairs in the batch: -b 2 or more");
-	if (contrastive(r) && r->queue && r->queue < r->batch)
-		cli_die(ERR_USAGE, "--queue %" PRIu64 " is smaller than the batch of %" PRIu64, r->queue, r->batch);
-	if (contrastive(r) && r->cfg.projection == 0)
-		r->cfg.projection = r->projection;
-}
-
-/* Data from another tokenizer or another chat template is refused. */
-static void
-check_data(const struct train_run *r, const struct row_source *s)
-{
-	struct err e;
-	if (model_check_tokenizer(&r->file, row_source_head(s), s->name, &e) ||
-	    model_check_template(&r->file, row_source_head(s), s->name, &e))
-		cli_fail(&e);
-}
-
-void
-train_open_rows(struct train_run *r, struct row_source *s, const char *path)
-{
-	struct err e;
-	if (row_source_open(s, path, &r->cfg, row_use(r), &e))
-		cli_fail(&e);
-	check_data(r, s);
-	if (r->fine && r->fine->judging)
-		judging_need(r, s);
-}
-
-/* A mistake in --eval is told before the first step, not after many. */
-static void
-check_eval(struct train_run *r)
-{
-	struct row_source s;
-	train_open_rows(r, &s, r->eval);
-	if (r->objective == OBJECTIVE_TASK) {
-		finetune_label(r, &s, &r->fine->eval_labels);
-		row_labels_close(&r->fine->eval_labels);
-	}
-	r->eval_longest = s.longest;
-	r->eval_largest = s.largest;
-	row_source_close(&s);
-}
-
-void
-train_start_weights(struct train_run *r)
-{
-	struct err e;
-	bool *known = mem_zalloc(r->table.n, sizeof *known, "tensors", &e);
-	if (!known)
-		cli_fail(&e);
-	for (size_t i = 0; i < r->table.n; i++) {
-		known[i] = params_find(&r->file.table, r->table.items[i].name) != NULL;
-		if (!known[i])
-			param_init(r->trainer.w, &r->table.items[i], &r->cfg, r->seed);
-	}
-	if (model_read(&r->file, "", &r->table, known, r->trainer.w, &e))
-		cli_fail(&e);
-	free(known);
-}
-
-size_t
-train_freeze(struct trainer *t, const char *pattern)
-{
-	size_t n = 0;
-	for (size_t i = 0; i < t->table->n; i++)
-		if (fnmatch(pattern, t->table->items[i].name, 0) == 0) {
-			t->how[i].since = UINT64_MAX;
-			n++;
-		}
-	return n;
-}
-
-void
-train_freeze_as_told(struct train_run *r)
-{
-	const struct ten_kv *kv = ten_head_kv(&r->file.head, "frozen");
-	char *patterns = kv ? strdup(kv->value) : NULL, *save;
-	for (char *p = patterns ? strtok_r(patterns, "\n", &save) : NULL; p; p = strtok_r(NULL, "\n", &save))
-		train_freeze(&r->trainer, p);
-	free(patterns);
-	trainer_plan(&r->trainer);
-}
-
-static void
-open_objective(struct train_run *r)
-{
-	struct err e;
-	struct contrast_opts o = {r->temperature, (enum pool)r->pool, 2 * r->batch, r->queue, r->momentum, r->seed};
-	if (contrastive(r) && contrast_open(&r->contrast, &r->trainer, &o, &e))
-		cli_fail(&e);
-	if (r->queue)
-		r->state.contrast = &r->contrast;
-}
-
-/* What the log calls its columns: those that every training has, with the objective's behind the loss. */
-static void
-name_columns(struct train_run *r)
-{
-	static const char *const every[RUN_EVAL_SCORE] = {"step", "loss", "grad_norm", "lr", "tokens", "tokens_per_s", "gemm_share",
-	    "eval_loss"};
-	const char *const *own = r->trainer.objective ? r->trainer.objective->columns : NULL;
-	struct run_log *l = &r->state.log;
-	if (r->fine && r->fine->metric > MEASURE_LOSS)
-		r->score = measure_name((enum measure)r->fine->metric);
-	if (!own) {
-		l->score = r->score;
-		return;
-	}
-	for (size_t i = 0; i < RUN_EVAL_SCORE; i++) {
-		r->names[l->nnames++] = every[i];
-		for (size_t k = 0; i == RUN_LOSS && own[k]; k++)
-			r->names[l->nnames++] = own[k];
-	}
-	snprintf(r->score_name, sizeof r->score_name, "eval_%s", r->score ? r->score : "");
-	if (r->score)
-		r->names[l->nnames++] = r->score_name;
-	l->names = r->names;
-}
-
-static void
-resume(struct train_run *r)
-{
-	struct err e;
-	r->state.best_score = r->fine && r->fine->metric >= 0 && !measure_descends((enum measure)r->fine->metric) ?
-	    -(double)INFINITY : (double)INFINITY;
-	if (!checkpoint_resume(&r->checkpoint, &r->trainer, &r->state))
-		return;
-	if (row_source_seek(&r->data, r->state.place, &e))
-		cli_fail(&e);
-	trainer_plan(&r->trainer);
-	if (!r->quiet)
-		cli_warn("resuming after step %" PRIu64, r->trainer.step);
-}
-
-static void
-open_all(struct train_run *r, const char *data)
-{
-	struct err e;
-	const struct ten_head *inputs[2];
-	if (r->threads)
-		omp_set_num_threads((int)r->threads);
-	if (model_open(&r->file, r->model, &e))
-		cli_fail(&e);
-	r->cfg = r->file.cfg;
-	if (r->fine) {
-		if (row_source_open(&r->data, data, &r->cfg, r->fine->judging ? ROWS_CANDIDATES : ROWS_WHOLE, &e))
-			cli_fail(&e);
-		finetune_choose(r, data);
-		check_data(r, &r->data);
-		row_source_shuffle(&r->data, r->seed);
-		if (r->objective == OBJECTIVE_TASK)
-			finetune_label(r, &r->data, &r->fine->labels);
-	} else {
-		choose_objective(r);
-		train_open_rows(r, &r->data, data);
-	}
-	if (config_check(&r->cfg, &e) || params_build(&r->table, &r->cfg, &e))
-		cli_fail(&e);
-	if (r->eval)
-		check_eval(r);
-	inputs[0] = &r->file.head;
-	inputs[1] = row_source_head(&r->data);
-	if (model_head(&r->own, &r->cfg, &r->table, r->file.tokenizer_id, &e) || model_keep(&r->own, &r->file.head, &e) ||
-	    (r->fine && label_set_write(&r->fine->set, &r->own, &e)))
-		cli_fail(&e);
-	cli_add_provenance(&r->own, inputs, 2, &r->seed);
-	struct train_opts o = trainer_opts(r);
-	if (trainer_open(&r->trainer, &r->cfg, &r->table, &o, &e))
-		cli_fail(&e);
-	train_start_weights(r);
-	open_objective(r);
-	train_freeze_as_told(r);
-	if (r->fine)
-		finetune_open(r, data);
-	checkpoint_open(&r->checkpoint, r->output, &r->own, &r->file);
-	name_columns(r);
-	resume(r);
-	if (model_detach(&r->file, &e))
-		cli_fail(&e);
 }
 
 /* ---- evaluation ---- */
@@ -357,7 +90,7 @@ read_eval_rows(struct train_run *r, struct row_source *s, size_t rows)
 	struct err e;
 	int got = 1;
 	rows_reset(&r->eval_rows);
-	while (r->eval_rows.n < rows && (contrastive(r) || r->eval_rows.tokens < r->trainer.opts.max_tokens) &&
+	while (r->eval_rows.n < rows && (train_contrasts(r) || r->eval_rows.tokens < r->trainer.opts.max_tokens) &&
 	    (got = row_source_next(s, &r->eval_rows, &e)) > 0)
 		;
 	if (got < 0)
@@ -414,7 +147,7 @@ evaluate(struct train_run *r, double *loss, double *score)
 		finetune_label(r, &s, &r->fine->eval_labels);
 	if (r->fine)
 		finetune_evaluate(r, &s, measures);
-	*loss = r->fine ? measures[MEASURE_LOSS] : contrastive(r) ? evaluate_views(r, &s) : evaluate_tokens(r, &s);
+	*loss = r->fine ? measures[MEASURE_LOSS] : train_contrasts(r) ? evaluate_views(r, &s) : evaluate_tokens(r, &s);
 	*score = r->fine && r->fine->metric >= 0 ? measures[r->fine->metric] : *loss;
 	if (r->objective == OBJECTIVE_TASK)
 		row_labels_close(&r->fine->eval_labels);
@@ -462,7 +195,7 @@ read_rows(struct train_run *r)
 {
 	struct err e;
 	rows_reset(&r->rows);
-	while (r->rows.n < r->batch * views(r))
+	while (r->rows.n < r->batch * train_views(r))
 		if (row_source_next(&r->data, &r->rows, &e) < 0)
 			cli_fail(&e);
 	r->state.place = row_source_tell(&r->data);
@@ -583,28 +316,10 @@ train_write_result(struct train_run *r)
 		run_log_write(&r->state.log, r->log, &r->own);
 }
 
-static void
-close_all(struct train_run *r)
-{
-	checkpoint_close(&r->checkpoint, !r->keep);
-	run_log_free(&r->state.log);
-	ten_head_free(&r->own);
-	rows_free(&r->rows);
-	rows_free(&r->eval_rows);
-	row_source_close(&r->data);
-	contrast_close(&r->contrast);
-	if (r->fine)
-		finetune_close(r->fine);
-	trainer_close(&r->trainer);
-	params_free(&r->table);
-	model_close(&r->file);
-}
-
 void
 train_run(struct train_run *r, const char *data)
 {
-	check_options(r);
-	open_all(r, data);
+	train_open(r, data);
 	train_catch_signals();
 	if (r->fine && !r->quiet)
 		finetune_announce(r);
@@ -620,5 +335,5 @@ train_run(struct train_run *r, const char *data)
 		    r->score ? r->score : "loss", r->state.best_score, r->state.best_step);
 	cli_account(r->quiet, "steps=%" PRIu64 " epochs=%" PRIu64 " tokens_trained=%" PRIu64 "%s",
 	    r->trainer.step, r->state.place.epoch, r->state.tokens, best);
-	close_all(r);
+	train_close(r);
 }

@@ -37,6 +37,7 @@ struct train_run {
 	struct row_source data;
 	struct train_state state;
 	struct ten_head own;   /* of the result */
+	struct ten_head eval_head;
 	struct checkpoint checkpoint;
 	struct rows rows, eval_rows;
 	size_t eval_longest;   /* row of the evaluation, 0 without one; of candidates sequence and record: */
@@ -55,8 +56,9 @@ struct train_run {
 
 extern const char *const train_schedules[];
 
-/* The rows of the option table; rate: the default of lr, as text. */
-#define TRAIN_OPTIONS(r, rate) \
+/* The rows of the option table; rate: the default of lr, as text; best: whether the result is the best model of the
+ * evaluations, which are of its history then. */
+#define TRAIN_OPTIONS(r, rate, best) \
 	{'m', "model", "FILE", CLI_TEXT, &(r)->model, "the model to start from", 0, 0, 0, true}, \
 	{'o', "output", "FILE", CLI_TEXT, &(r)->output, "the trained model; FILE.ckpt/ holds checkpoints", 0, 0, 0, true}, \
 	{0, "steps", "N", CLI_U64, &(r)->steps, "optimizer steps (default 1000)", 1, 1e12, 0, false}, \
@@ -75,7 +77,7 @@ extern const char *const train_schedules[];
 	{0, "dropout", "P", CLI_REAL, &(r)->dropout, "probability of dropout (default 0)", 0, 0.95, 0, false}, \
 	CLI_SEED(&(r)->seed), \
 	{0, "eval", "FILE", CLI_TEXT, &(r)->eval, "tokens or rows whose loss is measured", 0, 0, 0, true}, \
-	{0, "eval-every", "N", CLI_U64, &(r)->eval_every, "steps between evaluations (default 200)", 1, 1e12, 0, true}, \
+	{0, "eval-every", "N", CLI_U64, &(r)->eval_every, "steps between evaluations (default 200)", 1, 1e12, 0, !(best)}, \
 	{0, "save-every", "N", CLI_U64, &(r)->save_every, "steps between checkpoints (default 200)", 1, 1e12, 0, true}, \
 	{0, "keep", NULL, CLI_FLAG, &(r)->keep, "keep the checkpoints at the end", 0, 0, 0, true}, \
 	{0, "log", "FILE", CLI_TEXT, &(r)->log, "write the metrics of the run to FILE", 0, 0, 0, true}, \
@@ -92,6 +94,29 @@ extern const char *const train_objectives[];
 	{0, "projection", "N", CLI_U64, &(r)->projection, "contrastive: outputs of the projection head, 0 = none (default 128)", 0, 1 << 17, 0, false}, \
 	{0, "queue", "N", CLI_U64, &(r)->queue, "contrastive: compare with N earlier embeddings, not with the batch", 1, 1 << 24, 0, false}, \
 	{0, "momentum", "X", CLI_REAL, &(r)->momentum, "of the encoder that fills the queue (default 0.999)", 0, 1, 0, false}
+
+/* The objective looks at the language head; compares two views of each record; rows of a record. */
+static inline bool
+train_has_logits(const struct train_run *r)
+{
+	return r->objective < OBJECTIVE_CONTRASTIVE || r->objective == OBJECTIVE_PREFERENCE;
+}
+
+static inline bool
+train_contrasts(const struct train_run *r)
+{
+	return r->objective == OBJECTIVE_CONTRASTIVE;
+}
+
+static inline size_t
+train_views(const struct train_run *r)
+{
+	return train_contrasts(r) ? 2 : 1;
+}
+
+/* All that train_run does around its steps (trainopen.c). */
+void train_open(struct train_run *r, const char *data);
+void train_close(struct train_run *r);
 
 /* Parts of the loop for trainers that make their data as they go. Weights: the file's tensors; those that the
  * configuration adds are new. */

@@ -155,12 +155,45 @@ put_entities(struct result *r, const struct predictions *p)
 /* ---- slices ---- */
 
 static void
-put_slices(struct result *r, const struct predictions *p, const struct slicer *s)
+add_record(struct predictions *to, const struct predictions *p, size_t i)
+{
+	struct err e;
+	/* classes that were learnt on the way have no scores */
+	bool numbers = p->scored || p->task == TASK_MULTILABEL || p->task == TASK_REGRESS;
+	for (size_t k = i ? p->ends[i - 1] : 0; k < p->ends[i]; k++)
+		if (predictions_add(to, p->is[k], p->said[k], numbers ? p->scores + k * p->outputs : NULL,
+		    numbers ? p->truth + k * p->outputs : NULL, &e))
+			cli_fail(&e);
+	if (predictions_end_record(to, &e))
+		cli_fail(&e);
+}
+
+/* The measures of the n records which[0] ... */
+static void
+put_slice(struct result *r, const char *name, const struct predictions *p, const struct label_set *names, const size_t *which, size_t n)
+{
+	struct err e;
+	struct predictions part = {.task = p->task, .outputs = p->outputs, .scored = p->scored};
+	double value[MEASURES];
+	for (size_t i = 0; i < n; i++)
+		add_record(&part, p, which[i]);
+	if (predictions_finish(&part, names ? names->names : NULL, &e) || measure(&part, NULL, value, &e))
+		cli_fail(&e);
+	put(r, "slice", name, "records", (double)n);
+	for (enum measure m = 0; m < MEASURES; m++)
+		if (measure_applies(m, p->task) && !isnan(value[m]))
+			put(r, "slice", name, measure_name(m), value[m]);
+	predictions_free(&part);
+}
+
+/* Records sorted by slice, so that each is measured once however many slices there are. */
+static void
+put_slices(struct result *r, const struct predictions *p, const struct label_set *names, const struct slicer *s)
 {
 	struct err e;
 	struct label_set set = {0};
 	int32_t *slice = alloc(p->records, sizeof *slice);
-	uint32_t *times = alloc(p->records, sizeof *times);
+	size_t *which = alloc(p->records, sizeof *which);
 	for (size_t i = 0; i < p->records; i++) {
 		size_t n;
 		const char *name = s->name(s->ctx, i, &n);
@@ -170,21 +203,19 @@ put_slices(struct result *r, const struct predictions *p, const struct slicer *s
 			cli_fail(&e);
 		}
 	}
-	for (size_t c = 0; c < set.n; c++) {
-		double value[MEASURES], records = 0;
-		for (size_t i = 0; i < p->records; i++) {
-			times[i] = (size_t)slice[i] == c;
-			records += times[i];
-		}
-		if (measure(p, times, value, &e))
-			cli_fail(&e);
-		put(r, "slice", set.names[c], "records", records);
-		for (enum measure m = 0; m < MEASURES; m++)
-			if (measure_applies(m, p->task) && !isnan(value[m]))
-				put(r, "slice", set.names[c], measure_name(m), value[m]);
-	}
+	size_t *end = alloc(set.n, sizeof *end); /* of each slice's part of `which`; first its beginning */
+	for (size_t i = 0; i < p->records; i++)
+		if ((size_t)slice[i] + 1 < set.n)
+			end[slice[i] + 1]++;
+	for (size_t c = 1; c < set.n; c++)
+		end[c] += end[c - 1];
+	for (size_t i = 0; i < p->records; i++)
+		which[end[slice[i]]++] = i;
+	for (size_t c = 0; c < set.n; c++)
+		put_slice(r, set.names[c], p, names, which + (c ? end[c - 1] : 0), end[c] - (c ? end[c - 1] : 0));
 	free(slice);
-	free(times);
+	free(which);
+	free(end);
 	label_set_free(&set);
 }
 
@@ -235,7 +266,7 @@ report(const struct eval_opts *o, const struct predictions *p, const struct labe
 	if (p->task == TASK_TAG)
 		put_entities(&r, p);
 	if (slices)
-		put_slices(&r, p, slices);
+		put_slices(&r, p, names, slices);
 	put(&r, "records", "", "", (double)p->records);
 	if (p->task == TASK_TAG)
 		put(&r, "words", "", "", (double)p->n);

@@ -18,13 +18,15 @@ graft_adapters(struct grafting *g)
 		g->cfg.lora_alpha = 0;
 		g->cfg.lora_targets = 0;
 	}
+	if (!g->o.lora && (g->o.lora_alpha > 0 || g->o.lora_targets))
+		cli_die(ERR_USAGE, "--lora-alpha and --lora-targets are of new adapters: --lora RANK");
 	if (!g->o.lora)
 		return;
 	if (g->cfg.lora_rank)
 		cli_die(ERR_USAGE, "%s: has adapters already; --merge-lora or --drop-lora makes room", g->in.path);
 	g->cfg.lora_rank = g->o.lora;
 	g->cfg.lora_alpha = g->o.lora_alpha > 0 ? g->o.lora_alpha : 2 * (double)g->o.lora;
-	g->cfg.lora_targets = config_lora_targets(g->o.lora_targets, &e);
+	g->cfg.lora_targets = config_lora_targets(g->o.lora_targets ? g->o.lora_targets : "query,value", &e);
 	if (!g->cfg.lora_targets)
 		cli_fail(&e);
 }
@@ -68,6 +70,10 @@ add_task_head(struct grafting *g, enum task task)
 		    : "the classes of the head need names: --labels LIST");
 	if (g->o.labels && label_set_parse(&g->set, g->o.labels, strlen(g->o.labels), ',', &e))
 		cli_die(ERR_USAGE, "--labels: %s", e.msg);
+	if (task != TASK_REGRESS && g->o.outputs)
+		cli_die(ERR_USAGE, "--outputs is for --head regress; of classes it is the number of --labels");
+	if (task == TASK_TAG && g->o.pool >= 0)
+		cli_die(ERR_USAGE, "--pool is for a head that reads a record as a whole, not for --head tag");
 	c->task = task;
 	c->outputs = task == TASK_REGRESS ? g->o.outputs ? g->o.outputs : 1 : g->set.n;
 	c->pool = task == TASK_TAG ? POOL_MEAN : g->o.pool >= 0 ? (enum pool)g->o.pool : config_traits(c)->encoder ? POOL_MEAN : POOL_LAST;

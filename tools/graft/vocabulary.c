@@ -53,6 +53,8 @@ extend(struct grafting *g, const struct chat_template *t)
 		if (vocab_add(&v, &old->tokens[i], old->bytes + old->tokens[i].at, old->tokens[i].size, &e))
 			cli_fail(&e);
 	for (size_t i = 0; i < g->o.special.n; i++) {
+		if (!*g->o.special.items[i])
+			cli_die(ERR_USAGE, "--special: the token needs a name");
 		if (vocab_special(old, g->o.special.items[i], strlen(g->o.special.items[i])) >= 0)
 			cli_die(ERR_USAGE, "--special %s: is in the vocabulary already", g->o.special.items[i]);
 		add_special(&v, g->o.special.items[i]);

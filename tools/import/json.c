@@ -132,9 +132,16 @@ add_alpaca(struct sample *s, const json_t *j, const char *const *names, struct e
 		return -1;
 	if (!json_is_string(input) || json_string_length(input) == 0)
 		return add_turn(s, ROLE_USER, task, e) || add_turn(s, ROLE_ASSISTANT, member_text(j, names[NAME_OUTPUT], e), e) ? -1 : 0;
-	json_t *both = json_sprintf("%s\n\n%s", json_string_value(task), json_string_value(input));
-	int rc = both ? add_turn(s, ROLE_USER, both, e) : err_set(e, ERR_DATA, "the instruction or the input has a NUL");
-	json_decref(both);
+	char *both;
+	size_t size;
+	FILE *f = open_memstream(&both, &size);
+	if (!f)
+		return err_nomem(e, json_string_length(input), "an instruction");
+	fwrite(json_string_value(task), 1, json_string_length(task), f);
+	fputs("\n\n", f);
+	fwrite(json_string_value(input), 1, json_string_length(input), f);
+	int rc = fclose(f) ? err_nomem(e, size, "an instruction") : sample_turn(s, ROLE_USER, both, size, e);
+	free(both);
 	return rc || add_turn(s, ROLE_ASSISTANT, member_text(j, names[NAME_OUTPUT], e), e) ? -1 : 0;
 }
 

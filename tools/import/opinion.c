@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "text/candidates.h"
 
 void
 opinion_reset(struct opinion *o)
@@ -54,6 +55,8 @@ opinion_answer(struct opinion *o, const char *text, size_t n, struct err *e)
 {
 	if (n == 0)
 		return err_set(e, ERR_DATA, "answer %zu is empty", o->k + 1);
+	if (o->k == ANSWERS_MAX)
+		return err_set(e, ERR_DATA, "more than %d answers", ANSWERS_MAX);
 	return append(&o->answers, text, n, e) || push(&o->ends, &o->k, &o->cap_ends, (uint32_t)o->answers.size, e) ? -1 : 0;
 }
 

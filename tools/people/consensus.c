@@ -29,14 +29,14 @@ make_room(struct opinion_of_all *o, size_t k)
 
 /* Places by expected wins; those that differ by less than 1e-6 share one, and two answers that are most probably equal. */
 static void
-rank(const struct verdict *v, const struct gathered_item *it, struct opinion_of_all *o)
+rank(const struct panel *v, const struct gathered_item *it, struct opinion_of_all *o)
 {
 	size_t k = it->item->k;
 	double p[3];
 	make_room(o, k);
 	for (size_t i = 0; i < k; i++)
 		for (size_t j = i + 1; j < k; j++) {
-			verdict_pair(v, it->things[i], it->things[j], p);
+			panel_pair(v, it->things[i], it->things[j], p);
 			o->wins[i] += p[FIRST_BETTER] + p[EQUAL] / 2;
 			o->wins[j] += p[SECOND_BETTER] + p[EQUAL] / 2;
 			if (k == 2 && p[EQUAL] >= p[FIRST_BETTER] && p[EQUAL] >= p[SECOND_BETTER])
@@ -51,7 +51,7 @@ rank(const struct verdict *v, const struct gathered_item *it, struct opinion_of_
 
 /* The mean over the pairs of how probable what the ranks say of it is. */
 static void
-weigh(const struct verdict *v, const struct gathered_item *it, struct opinion_of_all *o)
+weigh(const struct panel *v, const struct gathered_item *it, struct opinion_of_all *o)
 {
 	size_t k = it->item->k;
 	double p[3], sum = 0;
@@ -60,7 +60,7 @@ weigh(const struct verdict *v, const struct gathered_item *it, struct opinion_of
 		for (size_t j = i + 1; j < k; j++) {
 			uint32_t unit = gather_unit(v->g, it->things[i], it->things[j]), a = o->ranks[i], b = o->ranks[j];
 			size_t votes = v->first[unit + 1] - v->first[unit];
-			verdict_pair(v, it->things[i], it->things[j], p);
+			panel_pair(v, it->things[i], it->things[j], p);
 			sum += a < b ? p[FIRST_BETTER] : a > b ? p[SECOND_BETTER] : v->model == MODEL_CROWD_BT ? 0.5 : p[EQUAL];
 			o->raters = votes > o->raters ? (uint32_t)votes : o->raters;
 		}
@@ -68,7 +68,7 @@ weigh(const struct verdict *v, const struct gathered_item *it, struct opinion_of
 }
 
 static void
-find_opinion(const struct verdict *v, size_t i, struct opinion_of_all *o)
+find_opinion(const struct panel *v, size_t i, struct opinion_of_all *o)
 {
 	const struct gathered_item *it = &v->g->items[i];
 	if (v->g->kind == GATHER_RANKS) {
@@ -88,7 +88,7 @@ find_opinion(const struct verdict *v, size_t i, struct opinion_of_all *o)
 }
 
 static void
-open_consensus(struct cli_out *out, const struct verdict *v, const char *path, const struct ten_head *const *inputs, size_t n)
+open_consensus(struct cli_out *out, const struct panel *v, const char *path, const struct ten_head *const *inputs, size_t n)
 {
 	struct err e;
 	struct ten_head h = {.kind = "judgements"};
@@ -107,7 +107,7 @@ open_consensus(struct cli_out *out, const struct verdict *v, const char *path, c
 }
 
 double
-consensus_write(const struct verdict *v, const char *path, const struct ten_head *const *inputs, size_t n)
+consensus_write(const struct panel *v, const char *path, const struct ten_head *const *inputs, size_t n)
 {
 	struct cli_out out;
 	struct opinion_of_all o = {0};
@@ -135,7 +135,7 @@ consensus_write(const struct verdict *v, const char *path, const struct ten_head
 }
 
 void
-consensus_raters(const struct verdict *v, const char *path, const struct ten_head *const *inputs, size_t n)
+consensus_raters(const struct panel *v, const char *path, const struct ten_head *const *inputs, size_t n)
 {
 	static const char *const shares[] = {"agreement", "chance", "p", "reliability", "position_bias", "length_bias"};
 	struct err e;

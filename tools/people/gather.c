@@ -11,7 +11,7 @@
 /* One stream. */
 struct source {
 	struct ten_reader *r;
-	struct item_fields fields;
+	struct judgement_fields fields;
 	int judged, rater, positions;
 	size_t *order;      /* of the answers of the record by hash */
 	XXH128_hash_t *keys;/* of the answers, in that order */
@@ -32,7 +32,7 @@ open_source(struct gathered *g, struct source *s)
 	const struct ten_head *h = ten_reader_head(s->r);
 	const char *name = ten_reader_name(s->r);
 	int kind = -1;
-	if (item_fields_open(&s->fields, h, name, &e) || (s->rater = ten_head_need(h, name, "rater", TEN_TEXT, 8, 1, &e)) < 0)
+	if (judgement_fields(&s->fields, h, name, &e) || (s->rater = ten_head_need(h, name, "rater", TEN_TEXT, 8, 1, &e)) < 0)
 		cli_fail(&e);
 	for (int i = 0; i < 3; i++)
 		if (ten_head_find(h, fields[i]) >= 0 && kind >= 0)
@@ -172,12 +172,12 @@ add_record(struct gathered *g, struct source *s, const struct ten_value *v)
 		bad(s, "several answers and one judgement");
 	if (g->kind == GATHER_LIKED && value > 1)
 		bad(s, "liked is neither 0 nor 1");
-	if (!isfinite(value))
+	if (isinf(value))
 		bad(s, "the rating is not finite");
 	if (v[s->rater].count == 0)
 		bad(s, "does not say who judged: the rater is empty");
 	g->judgements++;
-	if (g->kind == GATHER_RANKS && !ranks) {
+	if ((g->kind == GATHER_RANKS && !ranks) || isnan(value)) {
 		g->undecided++;
 		return;
 	}

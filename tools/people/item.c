@@ -5,40 +5,25 @@
 
 #include "base/mem.h"
 
-int
-item_fields_open(struct item_fields *f, const struct ten_head *h, const char *stream, struct err *e)
-{
-	f->text = ten_head_need(h, stream, "text", TEN_TEXT, 8, 1, e);
-	f->turn_ends = f->text < 0 ? -1 : ten_head_need(h, stream, "turn_ends", TEN_UINT, 32, 1, e);
-	f->roles = f->turn_ends < 0 ? -1 : ten_head_need(h, stream, "roles", TEN_UINT, 8, 1, e);
-	f->answers = f->roles < 0 ? -1 : ten_head_need(h, stream, "answers", TEN_TEXT, 8, 1, e);
-	f->answer_ends = f->answers < 0 ? -1 : ten_head_need(h, stream, "answer_ends", TEN_UINT, 32, 1, e);
-	return f->answer_ends < 0 ? -1 : 0;
-}
-
-/* Whether the ends cut a text of n bytes into `count` pieces, none of them empty. */
+/* Whether one of the pieces that end there is empty. */
 static bool
-ends_fit(const uint32_t *ends, size_t count, uint64_t n)
+has_empty(const uint32_t *ends, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		if (ends[i] <= (i ? ends[i - 1] : 0))
-			return false;
-	return count > 0 && ends[count - 1] == n;
+		if (ends[i] == (i ? ends[i - 1] : 0))
+			return true;
+	return count == 0;
 }
 
 int
-item_of(struct item *t, const struct item_fields *f, const struct ten_value *v, struct err *e)
+item_of(struct item *t, const struct judgement_fields *f, const struct ten_value *v, struct err *e)
 {
-	const struct ten_value *ends = &v[f->turn_ends], *roles = &v[f->roles], *answer_ends = &v[f->answer_ends];
-	*t = (struct item){{v[f->text].data, ends->data, roles->data, ends->count}, v[f->answers].data, answer_ends->data,
-	    answer_ends->count};
-	if (roles->count != ends->count || !ends_fit(ends->data, ends->count, v[f->text].count))
-		return err_set(e, ERR_DATA, "turns, roles and text do not fit together");
-	for (size_t i = 0; i < roles->count; i++)
-		if (t->prompt.roles[i] >= ROLES)
-			return err_set(e, ERR_DATA, "turn %zu has role %u, which nobody has", i + 1, (unsigned)t->prompt.roles[i]);
-	if (!ends_fit(answer_ends->data, answer_ends->count, v[f->answers].count))
-		return err_set(e, ERR_DATA, "answers and their ends do not fit together");
+	struct answers a;
+	if (judgement_answers(f, v, &a, e))
+		return -1;
+	*t = (struct item){a.prompt, a.answers, a.ends, a.k};
+	if (has_empty(a.prompt.ends, a.prompt.turns) || has_empty(a.ends, a.k))
+		return err_set(e, ERR_DATA, "a turn or an answer is empty");
 	return 0;
 }
 

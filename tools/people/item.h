@@ -7,8 +7,7 @@
 #include <stdint.h>
 #include <xxhash.h>
 
-#include "ten.h"
-#include "text/template.h"
+#include "common/judgements.h"
 
 struct item {
 	struct chat prompt;
@@ -25,14 +24,9 @@ item_answer(const struct item *t, size_t i, size_t *n)
 	return t->answers + from;
 }
 
-/* The fields of a stream. */
-struct item_fields {
-	int text, turn_ends, roles, answers, answer_ends;
-};
-int item_fields_open(struct item_fields *f, const struct ten_head *h, const char *stream, struct err *e);
 /* The item of a record, borrowed from its values. ERR_DATA when its parts do not fit together, or a prompt or an answer
  * is empty; the message names no place. */
-int item_of(struct item *t, const struct item_fields *f, const struct ten_value *v, struct err *e);
+int item_of(struct item *t, const struct judgement_fields *f, const struct ten_value *v, struct err *e);
 
 /* An item of its own with the answers which[0] to which[k - 1] (NULL: all of them, k is not used). One piece of memory:
  * free(). */

@@ -111,10 +111,10 @@ read_records(struct tasks *t, const char *bytes, size_t n, const char *name, enu
 {
 	struct err e;
 	struct ten_reader *r;
-	struct item_fields f;
+	struct judgement_fields f;
 	struct item item;
 	int got;
-	if (ten_reader_open_mem(&r, bytes, n, name, &e) || item_fields_open(&f, ten_reader_head(r), name, &e))
+	if (ten_reader_open_mem(&r, bytes, n, name, &e) || judgement_fields(&f, ten_reader_head(r), name, &e))
 		cli_fail(&e);
 	struct ten_value *v = mem_zalloc(ten_reader_head(r)->nfields, sizeof *v, "fields", &e);
 	if (!v)

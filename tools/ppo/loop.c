@@ -169,8 +169,10 @@ one_step(struct ppo_run *r, double row[COLUMNS])
 	choose_questions(r);
 	answers_make(r, &r->questions, r->which, r->train.batch, r->samples, r->updates * r->room);
 	generated = cli_now();
-	if (answers_score(r, &r->questions, r->which, r->samples, &e))
+	if (answers_score(r, &r->questions, r->which, r->samples, &e)) {
+		err_prefix(&e, "step %" PRIu64, r->updates + 1);
 		ppo_fail_saved(r, &e);
+	}
 	scored = cli_now();
 	update(r, row);
 	row[TIME_GENERATION] = generated - start;
@@ -192,8 +194,10 @@ evaluate(struct ppo_run *r, double row[COLUMNS])
 		for (size_t i = 0; i < n; i++)
 			r->which[i] = from + i;
 		answers_make(r, &r->eval, r->which, n, 1, EVAL_STREAM + from);
-		if (answers_score(r, &r->eval, r->which, 1, &e))
+		if (answers_score(r, &r->eval, r->which, 1, &e)) {
+			err_prefix(&e, "evaluation after step %" PRIu64, r->updates);
 			ppo_fail_saved(r, &e);
+		}
 		running_add(&scores, r->raw, n);
 		kl += measure_answers(r, &entropy) * (double)n;
 		tokens += (double)r->ppo.r.tokens;
@@ -227,28 +231,43 @@ add_row(struct ppo_run *r, const double row[COLUMNS])
 		cli_fail(&e);
 }
 
+/* Completes the last row by the evaluation that is due after its step, also where a killed run left it without. */
+static void
+evaluate_last(struct ppo_run *r)
+{
+	const struct train_run *t = &r->train;
+	const struct run_log *l = &t->state.log;
+	if (!t->eval || !l->n || !(due(r->updates, t->eval_every) || r->updates == t->steps))
+		return;
+	double *row = l->rows + (l->n - 1) * COLUMNS;
+	if (isnan(row[EVAL_SCORES]))
+		evaluate(r, row);
+}
+
 /* The model at the start, as step 0. */
 static void
-evaluate_start(struct ppo_run *r)
+add_start(struct ppo_run *r)
 {
 	double row[COLUMNS];
 	if (!r->train.eval || r->updates || r->train.state.log.n)
 		return;
 	clear_row(row);
 	row[STEP] = 0;
-	evaluate(r, row);
 	add_row(r, row);
 }
 
 static void
-show(struct cli_progress *p, const double row[COLUMNS], double eval)
+show(struct ppo_run *r, struct cli_progress *p, double *eval)
 {
 	char extra[240];
+	const double *row = r->train.state.log.rows + (r->train.state.log.n - 1) * COLUMNS;
+	if (!isnan(row[EVAL_SCORES]))
+		*eval = row[EVAL_SCORES];
 	int n = snprintf(extra, sizeof extra, "scores=%.4f kl=%.3f length=%.1f approxkl=%.4f clipfrac=%.3f generation_s=%.2f"
 	    " reward_s=%.2f update_s=%.2f", row[SCORES], row[KL], row[LENGTH], row[APPROX_KL], row[CLIPPED],
 	    row[TIME_GENERATION], row[TIME_REWARD], row[TIME_UPDATE]);
-	if (!isnan(eval) && n > 0 && (size_t)n < sizeof extra)
-		snprintf(extra + n, sizeof extra - (size_t)n, " eval_scores=%.4f", eval);
+	if (!isnan(*eval) && n > 0 && (size_t)n < sizeof extra)
+		snprintf(extra + n, sizeof extra - (size_t)n, " eval_scores=%.4f", *eval);
 	cli_progress_tick(p, (uint64_t)row[STEP], extra);
 }
 
@@ -259,16 +278,14 @@ run_steps(struct ppo_run *r)
 	struct train_run *t = &r->train;
 	double row[COLUMNS], eval = (double)NAN;
 	cli_progress_start(&p, t->quiet, "steps", t->steps);
-	evaluate_start(r);
+	add_start(r);
+	evaluate_last(r);
 	while (r->updates < t->steps) {
 		clear_row(row);
 		one_step(r, row);
-		if (t->eval && (due(r->updates, t->eval_every) || r->updates == t->steps)) {
-			evaluate(r, row);
-			eval = row[EVAL_SCORES];
-		}
 		add_row(r, row);
-		show(&p, row, eval);
+		evaluate_last(r);
+		show(r, &p, &eval);
 		if (r->updates < t->steps && (train_stop_asked() || due(r->updates, t->save_every)))
 			ppo_save(r);
 		if (r->updates < t->steps && train_stop_asked()) {
@@ -285,9 +302,12 @@ finish_program(struct ppo_run *r)
 {
 	struct err e;
 	if (program_finish(&r->program, &e)) {
-		if (e.code == ERR_DATA)
+		if (e.code == ERR_DATA) {
+			err_prefix(&e, "after step %" PRIu64, r->updates);
 			ppo_fail_saved(r, &e);
-		cli_warn("%s", e.msg);
+		}
+		if (e.code != ERR_SAVED) /* all steps are done, and writing the result takes no time */
+			cli_warn("%s", e.msg);
 	}
 	program_close(&r->program);
 }

@@ -38,6 +38,8 @@ read_questions(struct ppo_run *r, const char *data)
 {
 	struct train_run *t = &r->train;
 	size_t context = t->cfg.context, limit;
+	if (!r->max_new)
+		r->max_new = context < 4 ? 1 : context / 2 < 64 ? context / 2 : 64;
 	if (r->max_new >= context)
 		cli_die(ERR_USAGE, "-n %" PRIu64 " leaves no room for a prompt in the model's context of %zu", r->max_new, context);
 	limit = context - r->max_new;
@@ -167,6 +169,8 @@ resume(struct ppo_run *r)
 	r->ppo.kl_coefficient = r->saved[1];
 	r->scores = (struct running){r->saved[2], r->saved[3], r->saved[4]};
 	trainer_plan(&t->trainer);
+	if (r->rollouts)
+		rollouts_check(r);
 	if (!t->quiet)
 		cli_warn("resuming after step %" PRIu64, r->updates);
 }
@@ -174,9 +178,10 @@ resume(struct ppo_run *r)
 noreturn void
 ppo_fail_saved(struct ppo_run *r, struct err *e)
 {
-	err_prefix(e, "step %" PRIu64, r->updates + 1);
 	program_close(&r->program);
 	ppo_save(r);
+	if (e->code == ERR_SAVED)
+		err_set(e, ERR_SAVED, "stopped after step %" PRIu64 "; the same command goes on from there", r->updates);
 	cli_fail(e);
 }
 
@@ -186,6 +191,9 @@ ppo_open_run(struct ppo_run *r, const char *data)
 	struct err e;
 	struct train_run *t = &r->train;
 	check_options(r);
+	if (program_open(&r->program, r->reward, r->timeout, &e))
+		cli_fail(&e);
+	r->program.stop = train_stop_asked;
 	if (t->threads)
 		omp_set_num_threads((int)t->threads);
 	open_model(r);
@@ -194,6 +202,9 @@ ppo_open_run(struct ppo_run *r, const char *data)
 	describe_result(r);
 	if (mul_overflows(t->batch, r->samples, &r->room))
 		cli_die(ERR_USAGE, "too many answers a step");
+	if (r->kl_target > 0 && r->kl_horizon <= 0.2 * (double)r->room)
+		cli_die(ERR_USAGE, "--kl-horizon %g and %zu answers a step would change the sign of the coefficient; it must be above %g",
+		    r->kl_horizon, r->room, 0.2 * (double)r->room);
 	open_trainer(r);
 	answers_open(r);
 	r->epoch = UINT64_MAX;
@@ -202,7 +213,7 @@ ppo_open_run(struct ppo_run *r, const char *data)
 	if (!r->order || !r->which)
 		cli_fail(&e);
 	resume(r);
-	if (model_detach(&t->file, &e) || program_open(&r->program, r->reward, r->timeout, &e))
+	if (model_detach(&t->file, &e))
 		cli_fail(&e);
 }
 
@@ -210,7 +221,7 @@ void
 ppo_close_run(struct ppo_run *r)
 {
 	struct train_run *t = &r->train;
-	if (!t->keep && r->rollouts)
+	if (!t->keep)
 		rollouts_remove(r);
 	checkpoint_close(&t->checkpoint, !t->keep);
 	run_log_free(&t->state.log);

@@ -47,7 +47,8 @@ struct ppo_run {
 	struct ppo_opts opts;
 	/* further options */
 	const char *reward, *reference, *rollouts;
-	uint64_t samples, max_new, prompt_length, minibatch, epochs;
+	uint64_t samples, prompt_length, minibatch, epochs;
+	uint64_t max_new;       /* 0 until the model is known: by its context */
 	int algo, estimator;
 	double timeout, kl, kl_target, kl_horizon, missing_end, clip_reward;
 	bool normalise, no_whiten;
@@ -91,6 +92,8 @@ void answers_close(struct ppo_run *r);
 
 /* FOLDER/rollouts-NNNNNNNN.ten: the answers of one update as the update saw them; at the end they become one file. */
 void rollouts_save(const struct ppo_run *r);
+/* That those of the updates before a resumed run are there; else the end. */
+void rollouts_check(const struct ppo_run *r);
 void rollouts_join(const struct ppo_run *r);
 void rollouts_remove(const struct ppo_run *r);
 
@@ -98,7 +101,7 @@ void rollouts_remove(const struct ppo_run *r);
 void ppo_open_run(struct ppo_run *r, const char *data);
 /* The state after the last update. */
 void ppo_save(struct ppo_run *r);
-/* What goes wrong outside of the training does not lose the training: saves and ends with e. */
+/* What goes wrong outside of the training, or a signal there, does not lose the training: saves and ends with e. */
 noreturn void ppo_fail_saved(struct ppo_run *r, struct err *e);
 void ppo_close_run(struct ppo_run *r);
 

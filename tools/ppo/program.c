@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -18,6 +19,7 @@
 #include "text/utf8.h"
 
 enum { LONGEST_LINE = 1 << 20, CHUNK = 1 << 16 };
+static const double SLICE = 0.1; /* seconds */
 
 /* ---- the process ---- */
 
@@ -30,17 +32,49 @@ kill_running(void)
 		kill(-running, SIGKILL);
 }
 
-/* In the child of a process with threads: only what is safe there. */
+/* In children: only what is safe in those of a process with threads. */
 static void
 become(const char *command, const int in[2], const int out[2])
 {
-	setpgid(0, 0);
 	signal(SIGPIPE, SIG_DFL);
 	signal(SIGXFSZ, SIG_DFL);
 	if (dup2(in[0], STDIN_FILENO) < 0 || dup2(out[1], STDOUT_FILENO) < 0)
 		_exit(126);
 	execl("/bin/sh", "sh", "-c", command, (char *)NULL);
 	_exit(127);
+}
+
+static void
+kill_group(int signum)
+{
+	(void)signum;
+	kill(0, SIGKILL);
+}
+
+/* The leader of the group: starts the shell, ends as it ends, and takes all with it when `parent` dies, by whatever. */
+noreturn static void
+lead(pid_t parent, const char *command, const int in[2], const int out[2])
+{
+	int status = 0;
+	setpgid(0, 0);
+	signal(SIGCHLD, SIG_DFL);
+	signal(SIGUSR1, kill_group);
+	if (prctl(PR_SET_PDEATHSIG, SIGUSR1) || getppid() != parent)
+		_exit(126);
+	pid_t shell = fork();
+	if (shell == 0)
+		become(command, in, out);
+	static const int not_ours[] = {SIGHUP, SIGINT, SIGTERM};
+	for (size_t i = 0; i < sizeof not_ours / sizeof *not_ours; i++)
+		signal(not_ours[i], SIG_IGN); /* the shell's end says what they did */
+	close_range(STDERR_FILENO + 1, ~0u, 0); /* ends of pipes, and the lock on the checkpoints */
+	while (shell > 0 && waitpid(shell, &status, 0) < 0 && errno == EINTR)
+		;
+	if (shell > 0 && WIFSIGNALED(status)) {
+		signal(WTERMSIG(status), SIG_DFL);
+		raise(WTERMSIG(status));
+	}
+	_exit(shell < 0 ? 126 : WEXITSTATUS(status));
 }
 
 static void
@@ -56,6 +90,7 @@ program_open(struct reward_program *p, const char *command, double timeout, stru
 {
 	int in[2], out[2];
 	static bool registered;
+	pid_t self = getpid();
 	*p = (struct reward_program){.command = command, .timeout = timeout, .to = -1, .from = -1};
 	if (pipe2(in, O_CLOEXEC))
 		return err_errno(e, "cannot make a pipe");
@@ -67,11 +102,12 @@ program_open(struct reward_program *p, const char *command, double timeout, stru
 	if (!registered && atexit(kill_running) == 0)
 		registered = true;
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGCHLD, SIG_DFL); /* ignored, it would not be known how the program ends */
 	fflush(NULL);
 	p->to = in[1];
 	p->from = out[0];
 	if ((p->pid = fork()) == 0)
-		become(command, in, out);
+		lead(self, command, in, out);
 	close(in[0]);
 	close(out[1]);
 	if (p->pid < 0) {
@@ -103,13 +139,25 @@ program_close(struct reward_program *p)
 	memset(p, 0, sizeof *p);
 }
 
+static bool
+told_to_stop(const struct reward_program *p)
+{
+	return p->stop && p->stop();
+}
+
+static int
+stopped(const struct reward_program *p, struct err *e)
+{
+	return err_set(e, ERR_SAVED, "stopped while the reward program `%.200s' was waited for", p->command);
+}
+
 /* How it ended, when it does within the time that is left; false: it has not. Leaves it to be reaped. */
 static bool
 has_ended(const struct reward_program *p, double until, char *how, size_t n)
 {
 	siginfo_t i = {0};
 	while (waitid(P_PID, (id_t)p->pid, &i, WEXITED | WNOHANG | WNOWAIT) == 0 && i.si_pid == 0) {
-		if (cli_now() > until)
+		if (cli_now() > until || told_to_stop(p))
 			return false;
 		nanosleep(&(struct timespec){0, 5000000}, NULL);
 	}
@@ -119,16 +167,19 @@ has_ended(const struct reward_program *p, double until, char *how, size_t n)
 
 /* ---- pipes ---- */
 
-/* Waits for the descriptors that are not -1. 1: something can be done, 0: the time is over. */
+/* Waits for the descriptors that are not -1, a little at a time: a signal that comes before poll would not end it. 1:
+ * something can be done, 0: the time is over. */
 static int
 wait_for(const struct reward_program *p, bool send, double until, struct err *e)
 {
 	struct pollfd f[2] = {{p->from, POLLIN, 0}, {send ? p->to : -1, POLLOUT, 0}};
 	for (;;) {
 		double left = until - cli_now();
-		int rc = poll(f, 2, left <= 0 ? 0 : left > 1e6 ? 1000000000 : (int)(left * 1000) + 1);
+		int rc = poll(f, 2, left <= 0 ? 0 : left > SLICE ? (int)(SLICE * 1000) : (int)(left * 1000) + 1);
 		if (rc > 0)
 			return 1;
+		if (told_to_stop(p))
+			return stopped(p, e);
 		if (rc < 0 && errno != EINTR)
 			return err_errno(e, "poll");
 		if (rc == 0 && cli_now() >= until)
@@ -238,7 +289,7 @@ program_finish(struct reward_program *p, struct err *e)
 	if (p->n)
 		return said_too_much(p, e);
 	if (!has_ended(p, until, how, sizeof how))
-		return err_set(e, ERR_UPSTREAM, "the reward program `%.200s' did not end within %g seconds of its input's end",
+		return told_to_stop(p) ? stopped(p, e) : err_set(e, ERR_UPSTREAM, "the reward program `%.200s' did not end within %g seconds of its input's end",
 		    p->command, p->timeout);
 	if (strcmp(how, "with status 0") != 0)
 		return err_set(e, ERR_UPSTREAM, "the reward program `%.200s' ended %s", p->command, how);

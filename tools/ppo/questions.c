@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/judgements.h"
 #include "ppo/ppo.h"
 
 struct reading {
@@ -153,19 +154,6 @@ open_template(struct reading *g, const struct model_file *model)
 }
 
 static void
-check_chat(const struct ten_reader *r, const struct ten_value *text, const struct ten_value *ends, const struct ten_value *roles)
-{
-	const uint32_t *end = ends->data;
-	const uint8_t *role = roles->data;
-	bool good = roles->count == ends->count && (ends->count ? end[ends->count - 1] : 0) == text->count;
-	for (size_t i = 0; good && i < ends->count; i++)
-		good = role[i] < ROLES && (!i || end[i] >= end[i - 1]);
-	if (!good)
-		cli_die(ERR_DATA, "%s: record %" PRIu64 ": turns, roles and text do not fit together", ten_reader_name(r),
-		    ten_reader_record(r) - 1);
-}
-
-static void
 read_records(struct reading *g, struct ten_reader *r, const struct model_file *model)
 {
 	struct err e;
@@ -187,8 +175,12 @@ read_records(struct reading *g, struct ten_reader *r, const struct model_file *m
 			add_document(g, v[ids].data, v[ids].count);
 			continue;
 		}
-		check_chat(r, &v[text], &v[ends], &v[roles]);
-		add_chat(g, (struct chat){v[text].data, v[ends].data, v[roles].data, v[ends].count});
+		struct chat c;
+		if (chat_of(&c, &v[text], &v[ends], &v[roles], &e)) {
+			err_prefix(&e, "%s: record %" PRIu64, ten_reader_name(r), ten_reader_record(r) - 1);
+			cli_fail(&e);
+		}
+		add_chat(g, c);
 	}
 	if (got < 0)
 		cli_fail(&e);

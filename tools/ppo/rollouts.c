@@ -85,6 +85,18 @@ rollouts_save(const struct ppo_run *r)
 	free(numbers);
 }
 
+void
+rollouts_check(const struct ppo_run *r)
+{
+	char path[4200];
+	for (uint64_t u = 1; u <= r->updates; u++) {
+		segment_path(r, u, path, sizeof path);
+		if (access(path, R_OK))
+			cli_die(ERR_DATA, "%s: cannot be read: %s; was the training begun without --rollouts? Go on without, or remove %s to"
+			    " start afresh", path, strerror(errno), r->train.checkpoint.folder);
+	}
+}
+
 static void
 copy(struct outfile *to, const char *path)
 {

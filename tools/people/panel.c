@@ -1,4 +1,4 @@
-#include "people/verdict.h"
+#include "people/panel.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -19,7 +19,7 @@ alloc(size_t n, size_t size)
 
 /* Pairs without any tie have two classes. */
 static void
-copy_votes(struct verdict *v, const struct gathered *g)
+copy_votes(struct panel *v, const struct gathered *g)
 {
 	v->n = g->nballots;
 	v->units = gather_units(g);
@@ -45,7 +45,7 @@ has_opponents(const struct gathered *g)
 }
 
 static void
-fit_crowd(struct verdict *v)
+fit_crowd(struct panel *v)
 {
 	struct err e;
 	const struct gathered *g = v->g;
@@ -69,7 +69,7 @@ fit_crowd(struct verdict *v)
 
 /* The label that the others' votes on the unit of vote i make most probable, -1 when none is. */
 static int
-others_label(const struct verdict *v, size_t i, double *p)
+others_label(const struct panel *v, size_t i, double *p)
 {
 	uint32_t unit = v->votes[i].unit;
 	size_t from = v->first[unit], m = v->first[unit + 1] - from, best = 0;
@@ -86,7 +86,7 @@ others_label(const struct verdict *v, size_t i, double *p)
 
 /* On which side of the mean the others' ratings of the unit are, -1: on none. */
 static int
-others_side(const struct verdict *v, size_t i)
+others_side(const struct panel *v, size_t i)
 {
 	const struct ratings *m = &v->ratings;
 	uint32_t unit = v->votes[i].unit, rater = v->votes[i].rater;
@@ -99,14 +99,14 @@ others_side(const struct verdict *v, size_t i)
 
 /* The same of the rating, leniency apart. */
 static int
-own_side(const struct verdict *v, size_t i)
+own_side(const struct panel *v, size_t i)
 {
 	double own = v->votes[i].value - v->ratings.offset[v->votes[i].rater] - v->ratings.mean;
 	return own == 0 ? -1 : own > 0;
 }
 
 static void
-compare_with_others(struct verdict *v)
+compare_with_others(struct panel *v)
 {
 	double *own = alloc(v->raters * 3, sizeof *own), *others = alloc(v->raters * 3, sizeof *others), p[3];
 	bool rated = v->model == MODEL_OFFSETS;
@@ -159,36 +159,49 @@ add_biases(const struct gathered *g, const struct ballot *b, struct share *posit
 	length->part += longer == better;
 }
 
-static void
-biases(const struct verdict *v, size_t rater, double *position, double *length)
+static double
+of_all(const struct share *s)
 {
-	struct share a = {0}, b = {0};
-	for (size_t i = 0; i < v->n && v->g->kind == GATHER_RANKS; i++)
-		if (rater == SIZE_MAX || v->votes[i].rater == rater)
-			add_biases(v->g, &v->g->ballots[i], &a, &b);
-	*position = a.all > 0 ? a.part / a.all : (double)NAN;
-	*length = b.all > 0 ? b.part / b.all : (double)NAN;
+	return s->all > 0 ? s->part / s->all : (double)NAN;
 }
 
 void
-verdict_biases(const struct verdict *v, double *position, double *length)
+panel_biases(const struct panel *v, double *position, double *length)
 {
-	biases(v, SIZE_MAX, position, length);
+	struct share a = {0}, b = {0};
+	for (size_t i = 0; i < v->n && v->g->kind == GATHER_RANKS; i++)
+		add_biases(v->g, &v->g->ballots[i], &a, &b);
+	*position = of_all(&a);
+	*length = of_all(&b);
+}
+
+/* Of every rater. */
+static void
+find_biases(struct panel *v)
+{
+	struct share *a = alloc(2 * v->raters, sizeof *a), *b = a + v->raters;
+	for (size_t i = 0; i < v->n && v->g->kind == GATHER_RANKS; i++)
+		add_biases(v->g, &v->g->ballots[i], &a[v->votes[i].rater], &b[v->votes[i].rater]);
+	for (size_t r = 0; r < v->raters; r++) {
+		v->views[r].position_bias = of_all(&a[r]);
+		v->views[r].length_bias = of_all(&b[r]);
+	}
+	free(a);
 }
 
 /* ---- the whole ---- */
 
 void
-verdict_find(struct verdict *v, const struct gathered *g, int model)
+panel_find(struct panel *v, const struct gathered *g, int model)
 {
 	struct err e;
-	*v = (struct verdict){.g = g};
+	*v = (struct panel){.g = g};
 	if (model == MODEL_CROWD_BT && g->kind == GATHER_LIKED)
 		cli_die(ERR_USAGE, "--model crowd-bt is for comparisons, these are likes");
 	if (model >= 0 && g->kind == GATHER_RATING)
 		cli_die(ERR_USAGE, "--model is for comparisons and likes, these are ratings");
 	copy_votes(v, g);
-	v->model = g->kind == GATHER_RATING ? MODEL_OFFSETS : model >= 0 ? (enum verdict_model)model
+	v->model = g->kind == GATHER_RATING ? MODEL_OFFSETS : model >= 0 ? (enum panel_model)model
 	    : g->kind == GATHER_RANKS && has_opponents(g) ? MODEL_CROWD_BT : MODEL_DAWID_SKENE;
 	if (v->model == MODEL_OFFSETS ? ratings_fit(&v->ratings, v->votes, v->n, v->units, v->raters, &e)
 	    : dawid_fit(&v->dawid, v->votes, v->n, v->units, v->raters, v->classes, g->kind == GATHER_RANKS, &e))
@@ -201,12 +214,12 @@ verdict_find(struct verdict *v, const struct gathered *g, int model)
 		v->views[r].judgements = g->by_rater[r];
 		v->views[r].reliability = !v->views[r].compared ? (double)NAN : v->model == MODEL_OFFSETS ? ratings_reliability(&v->ratings, r)
 		    : v->model == MODEL_CROWD_BT ? v->crowd.reliability[r] : dawid_reliability(&v->dawid, r);
-		biases(v, r, &v->views[r].position_bias, &v->views[r].length_bias);
 	}
+	find_biases(v);
 }
 
 void
-verdict_pair(const struct verdict *v, uint32_t a, uint32_t b, double p[3])
+panel_pair(const struct panel *v, uint32_t a, uint32_t b, double p[3])
 {
 	if (v->model == MODEL_CROWD_BT) {
 		p[FIRST_BETTER] = 1 / (1 + exp(v->crowd.score[b] - v->crowd.score[a]));

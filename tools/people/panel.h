@@ -1,17 +1,17 @@
-/* verdict.h - what is behind the votes of several raters: the truth that they err around, and how much each errs. */
-#ifndef TENON_PEOPLE_VERDICT_H
-#define TENON_PEOPLE_VERDICT_H
+/* panel.h - what is behind the votes of several raters: the truth that they err around, and how much each errs. */
+#ifndef TENON_PEOPLE_PANEL_H
+#define TENON_PEOPLE_PANEL_H
 
 #include "eval/crowdbt.h"
 #include "eval/dawid.h"
 #include "eval/ratings.h"
 #include "people/gather.h"
 
-enum verdict_model { MODEL_DAWID_SKENE, MODEL_CROWD_BT, MODEL_OFFSETS /* of ratings */ };
+enum panel_model { MODEL_DAWID_SKENE, MODEL_CROWD_BT, MODEL_OFFSETS /* of ratings */ };
 
-struct verdict {
+struct panel {
 	const struct gathered *g;
-	enum verdict_model model;
+	enum panel_model model;
 	struct vote *votes;   /* n, sorted; of pairs the values are classes */
 	size_t n, units, raters, classes;
 	size_t *first;        /* (units + 1) votes of each unit: [first[u], first[u + 1]) */
@@ -42,10 +42,10 @@ enum { FLAG_LEAST = 20 };
 /* model: -1 chooses: crowd-bt where an answer was compared with MANY_OPPONENTS others in the mean or more, else dawid-skene.
  * Exits through cli_fail; as usage errors models that are not for this kind. */
 enum { MANY_OPPONENTS = 5 };
-void verdict_find(struct verdict *v, const struct gathered *g, int model);
+void panel_find(struct panel *v, const struct gathered *g, int model);
 /* Of the pair of things a and b: probabilities that the first is better, that they are equal, that the second is. */
-void verdict_pair(const struct verdict *v, uint32_t a, uint32_t b, double p[3]);
+void panel_pair(const struct panel *v, uint32_t a, uint32_t b, double p[3]);
 /* The same shares as in a view, over all raters. */
-void verdict_biases(const struct verdict *v, double *position, double *length);
+void panel_biases(const struct panel *v, double *position, double *length);
 
 #endif
