@@ -1,9 +1,9 @@
 #include "math/attention.h"
 
 #include <math.h>
-#include <omp.h>
 #include <string.h>
 
+#include "base/par.h"
 #include "base/simd.h"
 #include "math/gemm.h"
 #include "math/vexp.h"
@@ -103,8 +103,10 @@ attention_forward(real *restrict o, real *restrict lse, const real *q, size_t ld
     const real *k, const real *v, size_t ldk, const struct span *spans, size_t nspans,
     const struct attn *a, real *scratch, size_t max_keys)
 {
-	size_t hd = a->head_dim, group = a->heads / a->kv_heads;
-#pragma omp parallel for collapse(2) schedule(dynamic)
+	size_t hd = a->head_dim, group = a->heads / a->kv_heads, pairs = 0;
+	for (size_t i = 0; i < nspans; i++)
+		pairs += spans[i].n * (spans[i].past + spans[i].n);
+#pragma omp parallel for collapse(2) schedule(dynamic) if (pairs * a->heads * hd >= PAR_MIN)
 	for (size_t i = 0; i < nspans; i++)
 		for (size_t h = 0; h < a->heads; h++) {
 			const struct span *s = &spans[i];

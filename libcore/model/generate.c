@@ -133,7 +133,7 @@ draw_tokens(struct generator *g, const real *w, const struct gen_prompt *prompts
 		memcpy(g->rows + r * width, g->trunk.h + (s->row + s->n - 1) * width, width * sizeof(real));
 	}
 	linear_rows(g->logits, g->rows, w + head, g->nready, width, vocab);
-#pragma omp parallel for schedule(dynamic)
+#pragma omp parallel for schedule(dynamic) if (g->nready > 1)
 	for (size_t r = 0; r < g->nready; r++) {
 		size_t at = g->owner[g->ready[r]];
 		const struct gen_slot *s = &g->slot[at];

@@ -7,7 +7,7 @@
 #include "base/simd.h"
 #include "math/softmax.h"
 
-enum { BLOCK = 256 };
+enum { BLOCK = 256, LANES = 32, STEPS = 8 };
 
 /* A token with its weight as one number, larger for the more probable and, of equals, for the lower
  * id: the bits of a positive float are in the order of the floats. */
@@ -104,25 +104,104 @@ select_prefix(uint64_t *c, size_t n, double target, bool count)
 	return lo;
 }
 
-/* The key of the least probable token that top-k and top-p leave. */
+/* The sum of the weights above t (their number when `count`). Lanes by hand: a reduction would be one
+ * chain of additions, each waiting for the one before. */
+KERNEL static double
+weight_above(const real *p, size_t n, float t, bool count)
+{
+	double lane[LANES] = {0};
+	size_t j = 0;
+	for (; j + LANES <= n; j += LANES)
+		for (size_t l = 0; l < LANES; l++) {
+			float f = (float)p[j + l], add = count ? 1 : f;
+			lane[l] += (double)(f > t ? add : 0);
+		}
+	for (; j < n; j++) {
+		float f = (float)p[j];
+		lane[0] += f > t ? (double)(count ? 1 : f) : 0;
+	}
+	for (size_t l = 1; l < LANES; l++)
+		lane[0] += lane[l];
+	return lane[0];
+}
+
+/* Weights above lo sum to `target` or more, those above hi to `above`, which is less. */
+struct bounds {
+	float lo, hi;
+	double above;
+};
+
+/* Bisects between lo, which is low enough, and 1 in the order of the bits, that is, of the logarithms
+ * nearly. A step is a pass that vectorises; a few leave little for the selection, which does not. */
+static struct bounds
+narrow(const real *p, size_t n, float lo, double target, bool count)
+{
+	struct bounds b = {lo, 1, 0};
+	uint32_t from = lo > 0 ? (uint32_t)(key_make((real)lo, 0) >> 32) : 0, to = (uint32_t)(key_make(1, 0) >> 32);
+	for (int i = 0; i < STEPS; i++) {
+		uint32_t mid = from + (to - from) / 2;
+		float t = key_weight((uint64_t)mid << 32);
+		double above = weight_above(p, n, t, count);
+		if (above >= target) {
+			from = mid;
+			b.lo = t;
+		} else {
+			to = mid;
+			b.hi = t;
+			b.above = above;
+		}
+	}
+	return b;
+}
+
+/* The keys of weights in (lo, hi]; returns how many. */
+static size_t
+collect(uint64_t *c, const real *p, size_t vocab, float lo, float hi)
+{
+	size_t n = 0;
+	for (size_t j = 0; j < vocab; j++) {
+		float f = (float)p[j];
+		c[n] = key_make(p[j], j);
+		n += (size_t)((f > lo) & (f <= hi));
+	}
+	return n;
+}
+
+/* The key of the least probable token that top-k and top-p leave; p as for filter. */
 static uint64_t
 find_cut(const struct sample_opts *o, const real *p, size_t vocab, uint64_t *c)
 {
-	size_t n = vocab;
-	for (size_t j = 0; j < vocab; j++)
-		c[j] = key_make(p[j], j);
-	if (o->top_k && o->top_k < n)
+	size_t n;
+	if (o->top_k && o->top_k < vocab) {
+		n = collect(c, p, vocab, narrow(p, vocab, -1, (double)o->top_k, true).lo, 1);
 		n = select_prefix(c, n, (double)o->top_k, true);
-	if (o->top_p < 1) {
 		double total = 0;
 		for (size_t j = 0; j < n; j++)
 			total += (double)key_weight(c[j]);
-		n = select_prefix(c, n, fmax(o->top_p * total, DBL_TRUE_MIN), false);
+		if (o->top_p < 1)
+			n = select_prefix(c, n, fmax(o->top_p * total, DBL_TRUE_MIN), false);
+	} else {
+		/* what is no larger than `low` has less weight together than may be taken away */
+		double total = weight_above(p, vocab, 0, false), target = fmax(o->top_p * total, DBL_TRUE_MIN);
+		float low = (float)(0.99 * (total - target) / (double)vocab);
+		struct bounds b = narrow(p, vocab, low, target, false);
+		n = collect(c, p, vocab, b.lo, b.hi);
+		n = select_prefix(c, n, target - b.above, false);
 	}
-	uint64_t last = c[0];
+	uint64_t last = n ? c[0] : 0; /* none: a target so near the total that rounding decides */
 	for (size_t j = 1; j < n; j++)
 		last = c[j] < last ? c[j] : last;
 	return last;
+}
+
+KERNEL static void
+drop_below(real *p, size_t n, real least, float cut, uint32_t cut_id)
+{
+	for (size_t j = 0; j < n; j++) {
+		float f = (float)p[j];
+		bool keep = (p[j] >= least) & ((f > cut) | ((f == cut) & ((uint32_t)j <= cut_id)));
+		p[j] = keep ? p[j] : 0;
+	}
 }
 
 /* Zeroes what the filters take away. p: weights, the largest of which is 1. */
@@ -132,9 +211,7 @@ filter(const struct sample_opts *o, real *p, size_t vocab, uint64_t *scratch)
 	uint64_t cut = 0;
 	if ((o->top_k && o->top_k < vocab) || o->top_p < 1)
 		cut = find_cut(o, p, vocab, scratch);
-	real least = (real)(o->min_p < 1 ? o->min_p : 1);
-	for (size_t j = 0; j < vocab; j++)
-		p[j] = p[j] < least || key_make(p[j], j) < cut ? 0 : p[j];
+	drop_below(p, vocab, (real)(o->min_p < 1 ? o->min_p : 1), key_weight(cut), UINT32_MAX - (uint32_t)cut);
 }
 
 KERNEL static double

@@ -1,19 +1,38 @@
-/* Tokens a second of generation on the 124M GPT-2 shape with random weights, for one stream and
- * for 64, best of a few runs of few tokens, beside the rate at which the machine reads memory: a
- * pass reads every weight once, so one stream can be no faster than that. One line each:
- *   generate/read     THREADS  GB/s
- *   generate/STREAMS  THREADS  tokens/s  passes/s  GB/s of weights  share of the read rate */
+/* Tokens a second of generation for one stream and for 64, with random weights, on a small shape and
+ * on that of GPT-2 with 124M parameters. Best of runs that take turns, so that other work on the
+ * machine harms both alike. A pass reads every weight once, so one stream can be no faster than the
+ * machine reads memory; and 64 no faster than it multiplies, 2 operations a weight and token. Names of
+ * shapes as arguments: only these. Lines:
+ *   generate/read           THREADS  GB/s
+ *   generate/SHAPE/STREAMS  THREADS  tokens/s  GB/s of weights  share of the read rate  GFLOP/s
+ *   generate/SHAPE/64:1     THREADS  tokens/s of 64 streams over those of one */
 #include <omp.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/par.h"
 #include "base/simd.h"
 #include "model/generate.h"
 
-static const struct config gpt2 = {.arch = ARCH_GPT2, .layers = 12, .heads = 12, .width = 768,
-    .context = 1024, .vocab = 50257, .tied = true};
+struct shape {
+	const char *name;
+	struct config cfg;
+	size_t tokens[2]; /* to generate in a run: of one stream, of each of 64 */
+};
+
+static const struct shape shapes[] = {
+    {"small", {.arch = ARCH_GPT2, .layers = 6, .heads = 6, .width = 384, .context = 256, .vocab = 8192, .tied = true},
+        {64, 24}},
+    {"gpt2", {.arch = ARCH_GPT2, .layers = 12, .heads = 12, .width = 768, .context = 1024, .vocab = 50257, .tied = true},
+        {12, 4}},
+};
+
+enum { MANY = 64, RUNS = 10 };
+static const double SECONDS = 8; /* of a shape, about */
 
 static double
 now(void)
@@ -36,19 +55,15 @@ sum_range(const real *w, size_t lo, size_t hi)
 static double
 read_seconds(const real *w, size_t n)
 {
-	double best = 1e9, sum = 0;
-	for (int run = 0; run < 5; run++) {
-		double t = now();
+	double sum = 0, t = now();
 #pragma omp parallel reduction(+ : sum)
-		{
-			size_t lo, hi;
-			par_share(n, 4096, &lo, &hi);
-			sum += sum_range(w, lo, hi);
-		}
-		t = now() - t;
-		best = t < best ? t : best;
+	{
+		size_t lo, hi;
+		par_share(n, 4096, &lo, &hi);
+		sum += sum_range(w, lo, hi);
 	}
-	return sum == 0.5 ? 0 : best; /* the sum is used */
+	t = now() - t;
+	return sum == 0.5 ? 0 : t; /* the sum is used */
 }
 
 static int
@@ -58,61 +73,92 @@ ignore(void *ctx, const struct gen_result *r, struct err *e)
 	return 0;
 }
 
+/* Shortens *best to the time of generating `tokens` of each of g's streams. */
 static int
-bench(const struct config *cfg, const struct params *table, const real *w, size_t streams,
-    size_t tokens, double read_rate, struct err *e)
+time_run(struct generator *g, const real *w, size_t tokens, double *best, struct err *e)
 {
-	struct generator g;
-	struct gen_prompt prompts[64];
-	int32_t first = 50256;
-	struct gen_opts o = {.sample = {.temperature = 1, .top_p = 0.95, .penalty = 1},
-	    .max_new = tokens, .end = -1};
+	struct gen_prompt prompts[MANY];
+	int32_t first = (int32_t)g->cfg->vocab - 1;
+	struct gen_opts o = {.sample = {.temperature = 1, .top_p = 0.95, .penalty = 1}, .max_new = tokens, .end = -1};
 	struct gen_sink sink = {.done = ignore};
-	double best = 1e9, bytes = (double)(table->count - 1024 * 768) * sizeof(real);
-	for (size_t i = 0; i < streams; i++)
+	for (size_t i = 0; i < g->slots; i++)
 		prompts[i] = (struct gen_prompt){&first, 1, i};
-	if (generator_open(&g, cfg, table, streams, tokens + 1, e))
+	double t = now();
+	if (generate(g, w, prompts, g->slots, &o, &sink, e))
 		return -1;
-	double start = now();
-	for (int run = 0; run == 0 || (run < 6 && now() - start < 3); run++) {
-		double t = now();
-		if (generate(&g, w, prompts, streams, &o, &sink, e))
-			return -1;
-		t = now() - t;
-		best = t < best ? t : best;
-	}
-	double passes = (double)tokens / best, rate = passes * bytes;
-	printf("generate/%-2zu  %d  %7.1f tokens/s  %5.1f passes/s  %5.1f GB/s  %3.0f %%\n", streams,
-	    omp_get_max_threads(), passes * (double)streams, passes, 1e-9 * rate, 100 * rate / read_rate);
-	generator_close(&g);
+	t = now() - t;
+	*best = t < *best ? t : *best;
 	return 0;
 }
 
-int
-main(void)
+static int
+bench(const struct shape *s, const struct config *cfg, const struct params *table, const real *w, double weights,
+    struct err *e)
 {
-	struct err e;
+	const size_t streams[2] = {1, MANY};
+	struct generator g[2];
+	double best[2] = {1e9, 1e9}, tokens[2], start, read = 1e9, t;
+	for (int i = 0; i < 2; i++)
+		if (generator_open(&g[i], cfg, table, streams[i], s->tokens[i] + 1, e))
+			return -1;
+	start = now();
+	for (int run = 0; run == 0 || (run < RUNS && now() - start < SECONDS); run++) {
+		t = read_seconds(w, table->size);
+		read = t < read ? t : read;
+		for (int i = 0; i < 2; i++)
+			if (time_run(&g[i], w, s->tokens[i], &best[i], e))
+				return -1;
+	}
+	double rate = (double)table->size * sizeof *w / read;
+	printf("generate/read %d  %5.1f GB/s\n", omp_get_max_threads(), 1e-9 * rate);
+	for (int i = 0; i < 2; i++) {
+		double passes = (double)s->tokens[i] / best[i], bytes = passes * weights * sizeof(real);
+		tokens[i] = passes * (double)streams[i];
+		printf("generate/%s/%-2zu  %d  %7.1f tokens/s  %5.1f GB/s  %3.0f %%  %5.1f GFLOP/s\n", s->name, streams[i],
+		    omp_get_max_threads(), tokens[i], 1e-9 * bytes, 100 * bytes / rate, 2e-9 * tokens[i] * weights);
+		generator_close(&g[i]);
+	}
+	printf("generate/%s/%d:1  %d  %.1f\n", s->name, MANY, omp_get_max_threads(), tokens[1] / tokens[0]);
+	return 0;
+}
+
+static int
+bench_shape(const struct shape *s, struct err *e)
+{
 	struct params table;
-	struct config cfg = gpt2;
+	struct config cfg = s->cfg;
 	config_fill(&cfg);
-	if (params_build(&table, &cfg, &e))
-		goto fail;
+	if (params_build(&table, &cfg, e))
+		return -1;
 	struct arena arena = {.huge = true};
 	real *w = NULL;
 	for (int pass = 0; pass < 2; pass++) {
 		w = arena_carve(&arena, table.size, sizeof *w);
-		if (pass == 0 && arena_commit(&arena, "weights", &e))
-			goto fail;
+		if (pass == 0 && arena_commit(&arena, "weights", e))
+			return -1;
 	}
 	params_init(w, &table, &cfg, 1);
-	double rate = (double)table.size * sizeof *w / read_seconds(w, table.size);
-	printf("generate/read %d  %5.1f GB/s\n", omp_get_max_threads(), 1e-9 * rate);
-	if (bench(&cfg, &table, w, 1, 16, rate, &e) || bench(&cfg, &table, w, 64, 4, rate, &e))
-		goto fail;
+	int failed = bench(s, &cfg, &table, w, (double)(table.count - cfg.context * cfg.width), e);
 	arena_close(&arena);
 	params_free(&table);
+	return failed;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct err e;
+	/* as the tools do (tools/common/threads.c) */
+	if (!getenv("GOMP_SPINCOUNT") && setenv("GOMP_SPINCOUNT", "10000", 1) == 0)
+		execv("/proc/self/exe", argv);
+	for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+		bool chosen = argc < 2;
+		for (int a = 1; a < argc; a++)
+			chosen |= strcmp(argv[a], shapes[i].name) == 0;
+		if (chosen && bench_shape(&shapes[i], &e)) {
+			fprintf(stderr, "bench_generate: %s\n", e.msg);
+			return 1;
+		}
+	}
 	return 0;
-fail:
-	fprintf(stderr, "bench_generate: %s\n", e.msg);
-	return 1;
 }

@@ -15,8 +15,9 @@
 #include "math/softmax.h"
 #include "model/generate.h"
 
+/* hidden: more than a product's chunk of a row */
 static const struct config gpt2 = {.arch = ARCH_GPT2, .layers = 2, .heads = 3, .width = 33,
-    .hidden = 50, .context = 300, .vocab = 101, .tied = true};
+    .hidden = 530, .context = 300, .vocab = 101, .tied = true};
 static const struct config llama = {.arch = ARCH_LLAMA, .layers = 2, .heads = 4, .kv_heads = 2,
     .width = 40, .hidden = 52, .context = 300, .vocab = 67};
 

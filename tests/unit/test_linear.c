@@ -12,7 +12,8 @@
 #include "base/rng.h"
 #include "math/linear.h"
 
-enum { MAX_N = 9, MAX_IN = 131, MAX_OUT = 150 };
+/* beyond one chunk of a row, one block of rows, the least that a thread takes of the columns */
+enum { MAX_N = 197, MAX_IN = 1041, MAX_OUT = 2100 };
 static real x[MAX_N * MAX_IN], w[MAX_OUT * MAX_IN], y[MAX_N * MAX_OUT], z[MAX_N * MAX_OUT];
 
 static void
@@ -42,7 +43,7 @@ check_shape(size_t n, size_t in, size_t out)
 	omp_set_num_threads(3);
 	linear_rows(z, x, w, n, in, out);
 	assert_memory_equal(y, z, n * out * sizeof *y);
-	for (size_t first = 0; first < n; first++) { /* the rows from `first` on alone */
+	for (size_t first = 0; first < n; first += first < 9 ? 1 : 29) { /* the rows from `first` on alone */
 		linear_rows(z, x + first * in, w, n - first, in, out);
 		assert_memory_equal(y + first * out, z, (n - first) * out * sizeof *y);
 	}
@@ -52,11 +53,23 @@ static void
 test_shapes(void **state)
 {
 	(void)state;
-	const size_t ins[] = {1, 7, 8, 64, 131}, outs[] = {1, 3, 8, 47, 48, 49, 150};
-	for (size_t n = 1; n <= MAX_N; n++)
+	const size_t ins[] = {1, 7, 8, 15, 16, 17, 64, 131}, outs[] = {1, 3, 7, 8, 9, 31, 32, 33, 150};
+	for (size_t n = 1; n <= 9; n++)
 		for (size_t i = 0; i < sizeof ins / sizeof *ins; i++)
 			for (size_t o = 0; o < sizeof outs / sizeof *outs; o++)
 				check_shape(n, ins[i], outs[o]);
+}
+
+static void
+test_large(void **state)
+{
+	(void)state;
+	const size_t ins[] = {511, 512, 513, MAX_IN}, ns[] = {2, 3, 64, 191, 192, 193, MAX_N};
+	for (size_t i = 0; i < sizeof ins / sizeof *ins; i++)
+		for (size_t n = 0; n < sizeof ns / sizeof *ns; n++)
+			check_shape(ns[n], ins[i], 43);
+	check_shape(4, 33, MAX_OUT);
+	check_shape(1, 520, MAX_OUT);
 }
 
 static void
@@ -74,7 +87,8 @@ test_nan(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_shapes), cmocka_unit_test(test_nan)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_shapes), cmocka_unit_test(test_large),
+	    cmocka_unit_test(test_nan)};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
