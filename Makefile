@@ -141,6 +141,10 @@ bench: all $(BENCHES)
 	@set -e; for b in $(BENCHES); do echo "== $$b"; $$b; done
 	@set -e; for b in $(wildcard tests/bench/*.sh); do echo "== $$b"; BUILD=$(abspath $(BUILD)) bash $$b; done
 
+## bench-long: quality beside other programs, many minutes
+bench-long: all
+	@set -e; for b in $(wildcard tests/bench/long/*.sh); do echo "== $$b"; BUILD=$(abspath $(BUILD)) bash $$b; done
+
 ## lint: manual pages by mandoc, sources by clang and cppcheck where these are installed
 lint:
 	mandoc -Tlint -W warning $(MAN)
@@ -188,4 +192,4 @@ help:
 	@sed -n 's/^## /  /p' Makefile
 
 FORCE:
-.PHONY: all check check-long asan bench clean demo $(demos:%=demo-%) help install lint FORCE
+.PHONY: all check check-long asan bench bench-long clean demo $(demos:%=demo-%) help install lint FORCE

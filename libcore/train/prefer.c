@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const columns[] = {"rewards_chosen", "rewards_rejected", "accuracy", "margin", "logp_chosen",
-    "logp_rejected", NULL};
+static const char *const columns[] = {"rewards/chosen", "rewards/rejected", "rewards/accuracies", "rewards/margins", "logps/chosen",
+    "logps/rejected", NULL};
 
 /* ---- log-probabilities ---- */
 
