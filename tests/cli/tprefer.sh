@@ -16,7 +16,7 @@ a=$(sed -n 's/.*best_eval_accuracy=\([0-9.]*\) .*/\1/p' "$T.err")
 ok "are learnt ($a)" above "$a" 0.9
 before=$(margin base.ten) after=$(margin sigmoid.ten)
 ok "the better answers have become more probable ($before to $after)" above "$after" "$(awk -v x="$before" 'BEGIN { print x + 2 }')"
-is 'the log has its own columns' "$(tdump --schema run.ten | sed -n 's/^  \([a-z_]*\): .*/\1/p' | tr '\n' ' ')" \
+is 'the log has its own columns' "$(tdump --schema run.ten | sed -n 's/^  \([a-z_/]*\): .*/\1/p' | tr '\n' ' ')" \
 	'step loss rewards/chosen rewards/rejected rewards/accuracies rewards/margins logps/chosen logps/rejected grad_norm lr tokens tokens_per_s gemm_share eval_loss eval_accuracy '
 is 'the first loss is log 2, for nothing has moved' "$(tdump --csv -f loss run.ten | sed -n 2p | cut -c 1-7)" 0.69314
 is 'margins are those of the rewards' "$(tdump --csv -f rewards/chosen -f rewards/rejected -f rewards/margins run.ten | awk -F, 'NR > 1 { d = $1 - $2 - $3; if (d > 1e-9 || d < -1e-9) bad = 1 } END { print bad + 0 }')" 0
@@ -50,7 +50,7 @@ for s in 1 2 3; do
 done 2>/dev/null
 go cut 2>/dev/null
 ok 'killed and resumed' cmp whole.ten cut.ten
-is 'and the log' "$(tdump --csv -f step -f loss -f rewards/accuracies -f logps/chosen -f eval_loss cut.log | md5sum)" "$(tdump --csv -f step -f loss -f accuracy -f logps/chosen -f eval_loss whole.log | md5sum)"
+is 'and the log' "$(tdump --csv -f step -f loss -f rewards/accuracies -f logps/chosen -f eval_loss cut.log | md5sum)" "$(tdump --csv -f step -f loss -f rewards/accuracies -f logps/chosen -f eval_loss whole.log | md5sum)"
 loss() { tdump --csv -f loss $1 | sed -n '2,9s/\(\.[0-9]\{4\}\).*/\1/p'; }
 for l in sigmoid kto; do
 	train -m base.ten --loss $l --steps 8 --log a.log -o x.ten train.ref.ten
