@@ -53,11 +53,12 @@ cohen_kappa(double *kappa, const struct vote *v, size_t n, size_t classes, struc
 int
 fleiss_kappa(double *kappa, const struct vote *v, size_t n, size_t classes, struct err *e)
 {
-	double *count = mem_zalloc(2 * classes, sizeof *count, "counts", e), *total = count + classes;
+	double *count = mem_zalloc(2 * classes, sizeof *count, "counts", e), *total;
 	double agreed = 0, chance = 0, units = 0;
 	size_t each = vote_run(v, n);
 	if (!count)
 		return -1;
+	total = count + classes;
 	*kappa = (double)NAN;
 	for (size_t at = 0; at < n; at += each, units++) {
 		double square = 0;

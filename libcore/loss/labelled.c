@@ -28,6 +28,7 @@ log_sum(const real *z, size_t k)
 		most = fmax(most, (double)z[c]);
 	for (size_t c = 0; c < k; c++)
 		sum += exp((double)z[c] - most);
+	/* cppcheck-suppress invalidFunctionArg ; the sum is at least 1 */
 	return most + log(sum);
 }
 

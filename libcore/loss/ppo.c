@@ -14,7 +14,7 @@ double
 kl_estimate(enum kl_estimator how, double d)
 {
 	if (how == KL_K3)
-		return expm1(clamp(-d, -INFINITY, LARGEST)) + d;
+		return expm1(clamp(-d, -(double)INFINITY, LARGEST)) + d;
 	return how == KL_K2 ? d * d / 2 : d;
 }
 
@@ -136,7 +136,7 @@ ppo_policy_loss(struct ppo_sums *s, double *restrict dlogp, const double *logp, 
     const double *advantages, const double *weights, size_t n, double clip)
 {
 	for (size_t i = 0; i < n; i++) {
-		double apart = logp[i] - old[i], ratio = exp(clamp(apart, -INFINITY, LARGEST));
+		double apart = logp[i] - old[i], ratio = exp(clamp(apart, -(double)INFINITY, LARGEST));
 		double loss = -advantages[i] * ratio, other = -advantages[i] * clamp(ratio, 1 - clip, 1 + clip);
 		s->policy += weights[i] * (other > loss ? other : loss);
 		dlogp[i] = other > loss ? 0 : weights[i] * loss;

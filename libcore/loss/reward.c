@@ -67,6 +67,7 @@ log_rest(const double *s, const uint32_t *ranks, size_t k, uint32_t from, size_t
 	for (size_t j = 0; j < k; j++)
 		if (ranks[j] >= from)
 			sum += exp(s[j] - most);
+	/* cppcheck-suppress invalidFunctionArg ; the sum is at least 1: `from` is the rank of one of them */
 	return most + log(sum);
 }
 

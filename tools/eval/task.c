@@ -226,7 +226,7 @@ struct predicted {
 static int32_t
 class_of(struct predicted *d, const char *text, size_t n)
 {
-	struct err e;
+	struct err e = {0};
 	int32_t i = label_set_find(&d->set, text, n);
 	if (i < 0 && d->known && n)
 		err_set(&e, ERR_DATA, "`%.*s' is not one of the %zu classes", n < 60 ? (int)n : 60, text, d->set.n);

@@ -82,7 +82,7 @@ find_opinion(const struct panel *v, size_t i, struct opinion_of_all *o)
 		o->weight = ratings_confidence(&v->ratings, i);
 		return;
 	}
-	const double *p = &v->dawid.posterior[2 * i];
+	const double *p = v->dawid.posterior + 2 * i;
 	o->value = p[1] >= p[0];
 	o->weight = fmax(p[0], p[1]);
 }

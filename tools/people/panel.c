@@ -227,7 +227,7 @@ panel_pair(const struct panel *v, uint32_t a, uint32_t b, double p[3])
 		p[EQUAL] = 0;
 		return;
 	}
-	const double *q = &v->dawid.posterior[gather_unit(v->g, a, b) * v->classes];
+	const double *q = v->dawid.posterior + gather_unit(v->g, a, b) * v->classes;
 	p[FIRST_BETTER] = q[0];
 	p[EQUAL] = v->ties ? q[1] : 0;
 	p[SECOND_BETTER] = q[v->classes - 1];
