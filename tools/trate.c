@@ -50,7 +50,7 @@ struct session {
 	struct ledger ledger;
 	struct keys keys;
 	struct question question;
-	struct step *steps; /* of this session, for undoing */
+	struct step *steps; /* given in this run, for undoing */
 	size_t n, cap;
 	uint64_t before, skipped;
 };
