@@ -18,6 +18,8 @@ tcat -q --shards 2 @ -o out | rows.ten
 tpack -q -l 16 @ -o out.ten | tokens.ten
 tshuf -q @ -o out.ten | tokens.ten
 tsplit -q --parts a=0.5,b=0.5 -o . @ | tokens.ten
+tdedup -q @ -o out.ten | tokens.ten
+tdedup -q --near @ -o out.ten --clusters out.clusters | text.ten
 ttok -q -m @ stories.txt -o out.ten | vocab.ten
 ttok -q -d -m vocab.ten @ -o out.txt | tokens.ten
 tinit -q --layers 1 --heads 1 --width 8 --context 16 --vocab @ -o out.ten | vocab.ten
@@ -90,6 +92,9 @@ tpack -q -l 16 tokens.ten
 tpack -q -l 16 tokens.ten -o @
 tshuf -q tokens.ten
 tshuf -q tokens.ten -o @
+tdedup -q tokens.ten
+tdedup -q --near tokens.ten -o @
+tdedup -q --near --clusters @ tokens.ten -o /dev/null
 tvocab -q -n 300 stories.txt
 tvocab -q -n 300 stories.txt -o @
 ttok -q -m vocab.ten stories.txt

@@ -9,7 +9,7 @@
 #include "common/labels.h"
 #include "eval/agreement.h"
 #include "people/item.h"
-#include "people/keymap.h"
+#include "common/keymap.h"
 
 enum gather_kind { GATHER_RANKS, GATHER_LIKED, GATHER_RATING };
 enum { FIRST_BETTER, EQUAL, SECOND_BETTER }; /* values of votes on pairs */

@@ -4,7 +4,7 @@
 
 #include "import/sample.h"
 #include "people/item.h"
-#include "people/keymap.h"
+#include "common/keymap.h"
 
 enum rate_mode { RATE_PAIRS, RATE_RATING, RATE_CORRECT, RATE_RANK };
 

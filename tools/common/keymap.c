@@ -1,4 +1,4 @@
-#include "people/keymap.h"
+#include "common/keymap.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* keymap.h - numbers for 128-bit hashes, in the order in which they come. */
-#ifndef TENON_PEOPLE_KEYMAP_H
-#define TENON_PEOPLE_KEYMAP_H
+#ifndef TENON_TOOLS_KEYMAP_H
+#define TENON_TOOLS_KEYMAP_H
 
 #include <stdbool.h>
 #include <stddef.h>
