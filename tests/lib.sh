@@ -8,6 +8,7 @@
 #	fails NAME STATUS TOOL ARG...         stdout empty, stderr one line that begins "TOOL: ", status
 #	skip NAME REASON                      counts as skipped
 #	skip_all REASON                       ends the script
+#	measures_memory TOOL                  whether the peak of its memory can be measured and means something
 #	finish                                prints the plan; the last line of every script
 #
 # Sets ROOT (the repository), BUILD (absolute), T (a temporary folder, the current one, removed
@@ -97,6 +98,11 @@ skip() {
 skip_all() {
 	echo "1..0 # SKIP $1"
 	exit 0
+}
+
+measures_memory() {
+	command -v /usr/bin/time >/dev/null || return 1
+	case $(nm -D "$BUILD/bin/$1" 2>/dev/null) in *asan*) return 1 ;; esac
 }
 
 finish() {

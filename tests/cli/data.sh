@@ -71,15 +71,21 @@ for m in 1 1k 10k 100k; do
 done
 for i in $(seq 60); do cat rows.ten; done >big.ten
 size=$(stat -c %s big.ten)
-command -v /usr/bin/time >/dev/null && case $(nm -D "$BUILD/bin/tshuf" 2>/dev/null) in *asan*) false ;; *) true ;; esac && {
-	/usr/bin/time -f %M -o peak tshuf -q --memory $((size / 10)) big.ten -o bs.ten
+if measures_memory tshuf; then
+	peak() { /usr/bin/time -q -f %M -o peak tshuf -q -o s.ten "$@" && cat peak; }
+	mib=$((1 << 10))
+	few=$(peak some.ten)
+	got=$(peak --memory $((size / 10)) big.ten)
+	ok "ten times its memory: the peak is bounded ($got KiB, of $((size / 1024)))" test "$got" -lt $((few + size / 10 / 1024 + 4 * mib))
+	is 'and nothing is lost' "$(tdump --stats s.ten)" "$(tdump --stats big.ten)"
+	got=$(cat big.ten | peak --memory $((size / 10)))
+	ok "nor in a pipe ($got KiB)" test "$got" -lt $((few + size / 10 / 1024 + 4 * mib))
 	head -c 40000000 /dev/zero | tr '\0' 'a' | fold -w 4000000 | ttok -q --split line -m byte.ten -o long.ten
-	/usr/bin/time -f %M -o peak2 tshuf -q --memory 4M long.ten -o longs.ten
-	ok 'records as large as the memory: a few at a time' test "$(cat peak2)" -lt $((6 * 16000 + 16384))
+	ok 'records as large as the memory: a few at a time' test "$(peak --memory 4M long.ten)" -lt $((6 * 16000 + 16 * mib))
 	yes a | head -n 1000000 | ttok -q --split line -m byte.ten -o tiny.ten
-	/usr/bin/time -f %M -o peak3 tshuf -q --memory 24M tiny.ten -o tinys.ten
-	ok 'tiny records: the peak is bounded' test "$(cat peak3)" -lt $((24000 + 16384))
-	ok 'ten times its memory: the peak is bounded' test "$(cat peak)" -lt $((size / 10 / 1024 + 16384))
-}
+	ok 'tiny records: the peak is bounded' test "$(peak --memory 24M tiny.ten)" -lt $((24000 + 16 * mib))
+else
+	skip 'peak of memory' 'needs /usr/bin/time, and a build without sanitizers'
+fi
 ok 'refused, it leaves nothing' test ! -e x.ten
 finish

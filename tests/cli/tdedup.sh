@@ -149,7 +149,7 @@ is 'a compressed file: the same records' "$(tdedup -q --near packed.ten | tdump 
 
 # ---- memory: 4 bytes a number, 80 a content, 8 a record ----
 
-command -v /usr/bin/time >/dev/null && case $(nm -D "$BUILD/bin/tdedup" 2>/dev/null) in *asan*) false ;; *) true ;; esac && {
+if measures_memory tdedup; then
 	seq 100000 | awk '{ print "{\"text\": \"a" $1 " b" $1 " c\"}" }' | timport -q -o many.ten
 	peak() { /usr/bin/time -f %M -o peak tdedup -q "$@" -o x.ten <many.ten && cat peak; }
 	tcat -q -r 0:1 many.ten -o few.ten
@@ -158,7 +158,9 @@ command -v /usr/bin/time >/dev/null && case $(nm -D "$BUILD/bin/tdedup" 2>/dev/n
 	is_below '100,000 different records' "$(peak)" $((base + 100000 * 50 / 1024 + 4096))
 	# the temporary file of 7 MB is mapped
 	is_below 'near' "$(peak --near)" $((base + 100000 * (4 * 128 + 88) / 1024 + 7168 + 4096))
-}
+else
+	skip 'peak of memory' 'needs /usr/bin/time, and a build without sanitizers'
+fi
 
 # ---- what it refuses ----
 

@@ -61,6 +61,18 @@ fails 'decoding with another vocabulary' 3 ttok -d -m byte.ten t.ten -o x.txt
 ok 'names both ids' grep -Eq '[0-9a-f]{32}.*[0-9a-f]{32}' "$T.err"
 fails 'decoding text' 3 ttok -d -m byte.ten stories.txt -o x.txt
 ok 'refused, it leaves nothing' sh -c '! ls | grep -q "^x[.]"'
+if measures_memory tvocab; then
+	# 5 MB, more than is read at once, and 50 times that: the same words
+	repeat() { for i in $(seq "$1"); do cat stories.txt; done; }
+	repeat 80 >some.txt
+	peak() { /usr/bin/time -q -f %M -o peak tvocab -q -j2 -n 2048 -o many.ten "$@" && cat peak; }
+	once=$(peak some.txt)
+	often=$(for i in $(seq 50); do cat some.txt; done | peak)
+	ok "50 times the text: no more memory ($once KiB, then $often)" test "$often" -lt $((once + 1024))
+	is 'and the same merges' "$(tdump --csv many.ten | md5sum)" "$(tvocab -q -n 2048 some.txt | tdump --csv | md5sum)"
+else
+	skip 'peak of memory' 'needs /usr/bin/time, and a build without sanitizers'
+fi
 if command -v perl >/dev/null; then
 	# the published patterns, as an oracle, on text of many scripts
 	perl -CO -e 'srand(1); my @a = (" ", "  ", "\n", "\r\n", "\t", "\x{a0}", "\x{3000}", "a", "B", "\x{e9}", "\x{43c}",
