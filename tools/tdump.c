@@ -163,46 +163,50 @@ print_token(struct marks *m, int32_t id, bool trained)
 	free(text.data);
 }
 
-/* Where the piece that token i is in ends: sequences of candidates and documents of a row are pieces. */
+/* The pieces of a record: sequences of candidates, documents of a row. */
+struct pieces {
+	bool candidates, masked;
+	const int32_t *id, *target, *document; /* (n); document may be NULL */
+	const uint32_t *end;                   /* (nends), or NULL */
+	uint64_t n, nends;
+	uint64_t next;                         /* no end before this one is of a piece to come */
+};
+
+/* Where the piece that token i is in ends. i never falls from call to call, so all calls together look at each end once; ends
+ * that make no sense are passed over. */
 static uint64_t
-piece_end(const struct view *v, uint64_t i, uint64_t n)
+piece_end(struct pieces *p, uint64_t i)
 {
-	int ends = ten_head_find(v->h, "ends"), documents = ten_head_find(v->h, "documents");
-	if (strcmp(v->h->kind, "candidates") == 0 && ends >= 0 && v->h->fields[ends].cls == TEN_UINT && v->h->fields[ends].bits == 32) {
-		const uint32_t *end = v->values[ends].data;
-		for (uint64_t j = 0; j < v->values[ends].count; j++)
-			if (end[j] > i && end[j] <= n)
-				return end[j];
-		return n;
-	}
-	const int32_t *document = documents >= 0 && v->values[documents].count == n ? v->values[documents].data : NULL;
-	while (document && i + 1 < n && document[i + 1] == document[i])
+	while (p->end && p->next < p->nends && (p->end[p->next] <= i || p->end[p->next] > p->n))
+		p->next++;
+	if (p->end)
+		return p->next < p->nends ? p->end[p->next] : p->n;
+	while (p->document && i + 1 < p->n && p->document[i + 1] == p->document[i])
 		i++;
-	return document ? i + 1 : n;
+	return p->document ? i + 1 : p->n;
 }
 
 /* The tokens from `from` to the end of the record, of candidates to that of the sequence; returns where. The target of
  * a token is the next token, of a masked one what it was; a target that is not beside its token, since a piece ends
  * there, is shown too. */
 static uint64_t
-print_trained(const struct view *v, const struct ten_value *x, const int32_t *target, uint64_t from)
+print_trained(const struct view *v, struct pieces *p, uint64_t from)
 {
-	const int32_t *id = x->data;
-	bool masked = strcmp(v->h->kind, "masked") == 0, before = false;
-	uint64_t end = piece_end(v, from, x->count), to = strcmp(v->h->kind, "candidates") == 0 ? end : x->count;
+	bool before = false;
+	uint64_t end = piece_end(p, from), to = p->candidates ? end : p->n;
 	struct marks m = {v, colour == 1 || (colour == 0 && isatty(STDOUT_FILENO)), false, 0};
 	fputs("  trained: \"", stdout);
 	for (uint64_t i = from; i < to; i++) {
-		bool here = target[i] != -100;
-		if (masked) {
-			print_token(&m, here ? target[i] : id[i], here);
+		bool here = p->target[i] != -100;
+		if (p->masked) {
+			print_token(&m, here ? p->target[i] : p->id[i], here);
 			continue;
 		}
 		if (i == end)
-			end = piece_end(v, i, x->count);
-		print_token(&m, id[i], before);
+			end = piece_end(p, i);
+		print_token(&m, p->id[i], before);
 		if (here && i + 1 == end)
-			print_token(&m, target[i], true);
+			print_token(&m, p->target[i], true);
 		before = here && i + 1 < end;
 	}
 	mark(&m, false);
@@ -214,12 +218,20 @@ static void
 print_pieces(const struct view *v)
 {
 	const struct ten_value *x = &v->values[ten_head_find(v->h, "ids")], *y = &v->values[ten_head_find(v->h, "targets")];
+	int ends = ten_head_find(v->h, "ends"), documents = ten_head_find(v->h, "documents");
+	struct pieces p = {strcmp(v->h->kind, "candidates") == 0, strcmp(v->h->kind, "masked") == 0, x->data, y->data, NULL, NULL, x->count, 0, 0};
 	uint64_t at = 0;
 	if (y->count != x->count)
 		return;
+	if (p.candidates && ends >= 0 && v->h->fields[ends].cls == TEN_UINT && v->h->fields[ends].bits == 32) {
+		p.end = v->values[ends].data;
+		p.nends = v->values[ends].count;
+	} else if (documents >= 0 && v->values[documents].count == p.n) {
+		p.document = v->values[documents].data;
+	}
 	do
-		at = print_trained(v, x, y->data, at);
-	while (at < x->count);
+		at = print_trained(v, &p, at);
+	while (at < p.n);
 }
 
 static bool

@@ -27,6 +27,18 @@ fault bad-length 'record 1 .*field `documents` has 3 elements, `ids` has 4'
 fault bad-position 'record 1 .*field `positions`: element 0 is -5, below 0'
 fault two-models 'a model has one record, this has 2'
 fault no-field '`ids`'
+mk rollouts >rollouts.ten
+mk candidates >candidates.ten
+run "rollouts and candidates" 0 '~^candidates.ten: ok: candidates, 1 records' '' tcheck rollouts.ten candidates.ten
+fault bad-prompt 'record 0 .*field `prompt_length` is 6, `ids` has 5 elements'
+fault bad-array 'record 0 .*field `rewards` has 2 elements, the answer has 3 tokens'
+fault bad-ended 'record 0 .*field `ended` is 2, neither 0 nor 1'
+fault bad-scored 'record 0 .*answer 1 is tokens 0 to 2 of 4 and is scored at 3'
+fault bad-ends 'record 0 .*do not fit together'
+fault far-answer 'record 0 '
+fault many-answers 'record 0 .*1025 answers'
+tcat -q -f step,ids,ended rollouts.ten -o few.ten
+run "rollouts without their numbers" 3 '' '~^tcheck: few.ten: needs field `prompt_length`' tcheck few.ten
 
 head -c 500 text.ten >short.ten
 run "goes on after a fault" 3 "text.ten: ok: text, 3 records, $(size text.ten) bytes" \

@@ -114,6 +114,12 @@ is "a closed pipe: what was asked for" "$(wc -l <out)" 2
 printf 'Once upon a time\n\nThe end\n' >stories.txt
 tvocab -q --type byte stories.txt -o vocab.ten && ttok -q -m vocab.ten stories.txt -o ids.ten
 run "ids as text" 0 '~^  ids as text: "(<\|endoftext\|>)?Once upon a time' '' tdump -m vocab.ten ids.ten
+mk candidates >candidates.ten
+is "candidates: what is trained of each" "$(tdump -m vocab.ten candidates.ten | grep trained)" '  trained: "\x00[[\x00]]"
+  trained: "\x00[[\x00]]"'
+mk crowd >crowd.ten
+(ulimit -t 5; exec tdump -m vocab.ten crowd.ten >crowd)
+is "an answer a token, and ends that make no sense: linear time" "$? $(grep -c trained crowd)" "0 100000"
 run "another tokenizer is refused" 3 '*' '~tdump: tokens.ten: has tokenizer 00112233445566778899aabbccddeeff' \
     tdump -m vocab.ten tokens.ten
 finish

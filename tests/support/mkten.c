@@ -3,7 +3,9 @@
  * NAME is text, tokens, rows, metrics, model, types (every element type), steps (provenance that
  * is a DAG) or a fault that only tcheck sees: bad-id, bad-target, bad-length, bad-position,
  * two-models, no-field, far-turn (a chat) and far-prompt, far-answer, many-answers (judgements: ends of texts far behind
- * them, more answers than there may be), or abort (an upstream tool that failed), endless (rows without end) or
+ * them, more answers than there may be), rollouts, bad-prompt, bad-array, bad-ended (rollouts: a prompt longer than all, an array
+ * shorter than the answer, an answer ended twice), candidates, bad-scored, bad-ends (candidates: scored elsewhere, ends that fall),
+ * crowd (candidates: an answer a token), or abort (an upstream tool that failed), endless (rows without end) or
  * untrained (rows without a target).
  * The records are written COPIES times (1), packed into blocks of 16 KiB. */
 #include <inttypes.h>
@@ -164,6 +166,62 @@ chats(void)
 }
 
 static void
+rollouts(void)
+{
+	static const char *const names[] = {"logprobs", "reference", "values", "entropy", "rewards", "advantages", "returns",
+	    "kl_coefficient", "score", "reward"};
+	static const int32_t ids[] = {3, 1, 4, 1, 5};
+	static const float numbers[3] = {-1, -0.5f, -0.25f};
+	int32_t prompt = is("bad-prompt") ? 6 : 2;
+	uint8_t ended = is("bad-ended") ? 2 : 1;
+	uint64_t step = 1;
+	double one = 1;
+	struct ten_head h = {0};
+	struct ten_value v[15] = {ten_vector(&step, 1), ten_vector(ids, 5), ten_vector(&prompt, 1), ten_vector(&ended, 1), ten_vector("x", 1)};
+	field(&h, "step", TEN_UINT, 64, 0);
+	field(&h, "ids", TEN_INT, 32, 1, TEN_RAGGED);
+	field(&h, "prompt_length", TEN_INT, 32, 0);
+	field(&h, "ended", TEN_UINT, 8, 0);
+	field(&h, "text", TEN_TEXT, 8, 1, TEN_RAGGED);
+	for (int i = 0; i < 10; i++) {
+		if (i < 7)
+			field(&h, names[i], TEN_FLOAT, 32, 1, TEN_RAGGED);
+		else
+			field(&h, names[i], TEN_FLOAT, 64, 0);
+		v[5 + i] = i < 7 ? ten_vector(numbers, is("bad-array") && i == 4 ? 2 : 3) : ten_vector(&one, 1);
+	}
+	need(ten_head_set_text(&h, "vocab_size", "10", &e));
+	struct ten_writer *w = begin(&h, "rollouts", false);
+	need(ten_write(w, v, &e));
+	need(ten_writer_end(w, &e));
+}
+
+/* Two answers of two tokens; crowd: as many answers as tokens, ends that are behind all of them, and the same again. */
+static void
+candidates(void)
+{
+	enum { CROWD = 200000 };
+	static int32_t ids[CROWD], targets[CROWD];
+	static uint32_t ends[2 * CROWD], scored[2 * CROWD];
+	size_t n = is("crowd") ? CROWD : 4, k = is("crowd") ? 2 * CROWD : 2;
+	struct ten_head h = {0};
+	for (size_t i = 0; i < n; i++)
+		targets[i] = i % 2 ? -100 : 0;
+	for (size_t i = 0; i < k; i++) {
+		ends[i] = (uint32_t)(is("crowd") ? (i < CROWD / 2 ? UINT32_MAX : i % CROWD + 1) : is("bad-ends") ? 4 - 2 * i : 2 * i + 2);
+		scored[i] = is("bad-scored") ? 3 : ends[i] - 1;
+	}
+	struct ten_value v[4] = {ten_vector(ids, n), ten_vector(targets, n), ten_vector(ends, k), ten_vector(scored, k)};
+	field(&h, "ids", TEN_INT, 32, 1, TEN_RAGGED);
+	field(&h, "targets", TEN_INT, 32, 1, TEN_RAGGED);
+	field(&h, "ends", TEN_UINT, 32, 1, TEN_RAGGED);
+	field(&h, "scored", TEN_UINT, 32, 1, TEN_RAGGED);
+	struct ten_writer *w = begin(&h, "candidates", false);
+	need(ten_write(w, v, &e));
+	need(ten_writer_end(w, &e));
+}
+
+static void
 metrics(void)
 {
 	struct ten_head h = {0};
@@ -277,6 +335,10 @@ main(int argc, char **argv)
 		rows();
 	else if (is("far-turn") || is("far-prompt") || is("far-answer") || is("many-answers"))
 		chats();
+	else if (is("rollouts") || is("bad-prompt") || is("bad-array") || is("bad-ended"))
+		rollouts();
+	else if (is("candidates") || is("bad-scored") || is("bad-ends") || is("crowd"))
+		candidates();
 	else if (is("metrics"))
 		metrics();
 	else if (is("model") || is("two-models"))

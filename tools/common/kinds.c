@@ -7,6 +7,9 @@
 
 enum { NOT_TRAINED = -100 };
 
+const char *const rollout_arrays[ROLLOUT_ARRAYS] = {"logprobs", "reference", "values", "entropy", "rewards", "advantages", "returns"};
+const char *const rollout_numbers[ROLLOUT_NUMBERS] = {"kl_coefficient", "score", "reward"};
+
 static int
 head_vocab_size(struct kind_check *k, const char *name, struct err *e)
 {
@@ -36,6 +39,25 @@ open_answers(struct kind_check *k, const struct ten_head *h, const char *name, s
 	return head_vocab_size(k, name, e);
 }
 
+static int
+open_rollouts(struct kind_check *k, const struct ten_head *h, const char *name, struct err *e)
+{
+	k->rollouts = true;
+	if (ten_head_need(h, name, "step", TEN_UINT, 64, 0, e) < 0 ||
+	    (k->ids = ten_head_need(h, name, "ids", TEN_INT, 32, 1, e)) < 0 ||
+	    (k->prompt_length = ten_head_need(h, name, "prompt_length", TEN_INT, 32, 0, e)) < 0 ||
+	    (k->ended = ten_head_need(h, name, "ended", TEN_UINT, 8, 0, e)) < 0 ||
+	    ten_head_need(h, name, "text", TEN_TEXT, 8, 1, e) < 0)
+		return -1;
+	for (int i = 0; i < ROLLOUT_ARRAYS; i++)
+		if ((k->arrays[i] = ten_head_need(h, name, rollout_arrays[i], TEN_FLOAT, 32, 1, e)) < 0)
+			return -1;
+	for (int i = 0; i < ROLLOUT_NUMBERS; i++)
+		if (ten_head_need(h, name, rollout_numbers[i], TEN_FLOAT, 64, 0, e) < 0)
+			return -1;
+	return head_vocab_size(k, name, e);
+}
+
 int
 kind_check_open(struct kind_check *k, const struct ten_head *h, const char *name, struct err *e)
 {
@@ -45,6 +67,8 @@ kind_check_open(struct kind_check *k, const struct ten_head *h, const char *name
 	*k = (struct kind_check){.head = h, .ids = -1, .targets = -1, .positions = -1, .documents = -1};
 	if (strcmp(h->kind, "judgements") == 0 || strcmp(h->kind, "candidates") == 0)
 		return open_answers(k, h, name, e);
+	if (strcmp(h->kind, "rollouts") == 0)
+		return open_rollouts(k, h, name, e);
 	k->model = strcmp(h->kind, "model") == 0;
 	if (strcmp(h->kind, "text") == 0)
 		return ten_head_need(h, name, "text", TEN_TEXT, 8, 1, e) < 0 ? -1 : 0;
@@ -98,10 +122,27 @@ check_answers(const struct kind_check *k, const struct ten_value *values, struct
 	return judgement_answers(&k->texts, values, &a, e) || verdict_read(&k->verdicts, values, a.k, &verdict, e) ? -1 : 0;
 }
 
+static int
+check_rollout(const struct kind_check *k, const struct ten_value *values, struct err *e)
+{
+	uint64_t n = values[k->ids].count;
+	int32_t prompt = *(const int32_t *)values[k->prompt_length].data;
+	uint8_t ended = *(const uint8_t *)values[k->ended].data;
+	if (prompt < 0 || (uint64_t)prompt > n)
+		return err_set(e, ERR_DATA, "field `prompt_length` is %" PRId32 ", `ids` has %" PRIu64 " elements", prompt, n);
+	for (int i = 0; i < ROLLOUT_ARRAYS; i++)
+		if (values[k->arrays[i]].count != n - (uint64_t)prompt)
+			return err_set(e, ERR_DATA, "field `%s` has %" PRIu64 " elements, the answer has %" PRIu64 " tokens", rollout_arrays[i],
+			    values[k->arrays[i]].count, n - (uint64_t)prompt);
+	return ended <= 1 ? 0 : err_set(e, ERR_DATA, "field `ended` is %u, neither 0 nor 1", ended);
+}
+
 int
 kind_check_record(const struct kind_check *k, const struct ten_value *values, struct err *e)
 {
 	if ((k->judgements || k->candidates) && check_answers(k, values, e))
+		return -1;
+	if (k->rollouts && check_rollout(k, values, e))
 		return -1;
 	if (k->ids < 0)
 		return 0;

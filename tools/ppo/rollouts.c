@@ -7,11 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/kinds.h"
 #include "ppo/ppo.h"
 
-enum { ARRAYS = 7 };
-
-static const char *const arrays[ARRAYS] = {"logprobs", "reference", "values", "entropy", "rewards", "advantages", "returns"};
+enum { ARRAYS = ROLLOUT_ARRAYS };
 
 static void
 segment_path(const struct ppo_run *r, uint64_t update, char *buf, size_t n)
@@ -31,10 +30,12 @@ make_head(const struct ppo_run *r, struct ten_head *h)
 	    ten_head_add(h, "prompt_length", TEN_INT, 32, 0, NULL, &e))
 		cli_fail(&e);
 	for (int i = 0; i < ARRAYS; i++)
-		if (ten_head_add(h, arrays[i], TEN_FLOAT, 32, 1, &ragged, &e))
+		if (ten_head_add(h, rollout_arrays[i], TEN_FLOAT, 32, 1, &ragged, &e))
 			cli_fail(&e);
-	if (ten_head_add(h, "kl_coefficient", TEN_FLOAT, 64, 0, NULL, &e) || ten_head_add(h, "score", TEN_FLOAT, 64, 0, NULL, &e) ||
-	    ten_head_add(h, "reward", TEN_FLOAT, 64, 0, NULL, &e) || ten_head_add(h, "ended", TEN_UINT, 8, 0, NULL, &e) ||
+	for (int i = 0; i < ROLLOUT_NUMBERS; i++)
+		if (ten_head_add(h, rollout_numbers[i], TEN_FLOAT, 64, 0, NULL, &e))
+			cli_fail(&e);
+	if (ten_head_add(h, "ended", TEN_UINT, 8, 0, NULL, &e) ||
 	    ten_head_add(h, "text", TEN_TEXT, 8, 1, &ragged, &e) || ten_head_set_text(h, "tokenizer", r->vocab.id, &e) ||
 	    ten_head_set_text(h, "vocab_size", size, &e) || ten_head_merge_prov(h, &r->train.own, &e))
 		cli_fail(&e);
