@@ -25,7 +25,7 @@ trainer_memory(const struct config *cfg, const struct params *table, const struc
 	struct trainer t = {.cfg = cfg, .table = table, .opts = *o};
 	struct arena a = {0};
 	carve(&t, &a);
-	size_t trunk = trunk_memory(cfg, o->max_tokens, o->max_keys, true), sum;
+	size_t trunk = trunk_memory(cfg, o->max_tokens, o->max_keys, o->recompute ? KEEP_INPUTS : KEEP_ALL), sum;
 	return a.overflow || add_overflows(a.used, trunk, &sum) ? SIZE_MAX : sum;
 }
 
@@ -39,7 +39,7 @@ trainer_open(struct trainer *t, const struct config *cfg, const struct params *t
 	if (arena_commit(&t->arena, "weights, gradients and moments", e))
 		return -1;
 	carve(t, &t->arena);
-	if (trunk_open(&t->trunk, cfg, table, o->max_tokens, o->max_keys, true, e) ||
+	if (trunk_open(&t->trunk, cfg, table, o->max_tokens, o->max_keys, o->recompute ? KEEP_INPUTS : KEEP_ALL, e) ||
 	    (!o->no_language && lm_head_open(&t->head, cfg, table, o->max_tokens, e))) {
 		trainer_close(t);
 		return -1;

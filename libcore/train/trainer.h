@@ -21,6 +21,7 @@ struct train_opts {
 	uint64_t seed;
 	size_t max_tokens; /* of a micro-batch */
 	size_t max_keys;   /* longest span */
+	bool recompute;    /* of a block only the input is kept; the same bits in less memory and more time */
 	bool no_language;  /* the objective does without the language head: no room for logits */
 };
 

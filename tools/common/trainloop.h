@@ -21,7 +21,7 @@ struct train_run {
 	uint64_t save_every, eval_every, log_every;
 	double lr, min_lr, beta1, beta2, eps, weight_decay, clip, dropout;
 	int schedule;
-	bool keep, quiet;
+	bool keep, quiet, recompute;
 	int objective;         /* enum objective_kind, -1: by the model's family */
 	double temperature, momentum;
 	uint64_t projection, queue;
@@ -64,6 +64,7 @@ extern const char *const train_schedules[];
 	{0, "steps", "N", CLI_U64, &(r)->steps, "optimizer steps (default 1000)", 1, 1e12, 0, false}, \
 	{'b', "batch", "N", CLI_U64, &(r)->batch, "rows a step (default 8)", 1, 1e9, 0, false}, \
 	{0, "micro", "N", CLI_U64, &(r)->micro, "rows at a time; gradients of the rest accumulate (default all)", 1, 1e9, 0, false}, \
+	{0, "recompute", NULL, CLI_FLAG, &(r)->recompute, "keep only the inputs of blocks and run these again: less memory, more time", 0, 0, 0, true}, \
 	{0, "lr", "RATE", CLI_REAL, &(r)->lr, "highest learning rate (default " rate ")", 0, 1e3, 0, false}, \
 	{0, "min-lr", "RATE", CLI_REAL, &(r)->min_lr, "learning rate at the end (default lr / 10)", 0, 1e3, 0, false}, \
 	{0, "schedule", "NAME", CLI_CHOICE, &(r)->schedule, "constant, linear, cosine, wsd or wsd-sqrt (default cosine)", 0, 0, train_schedules, false}, \

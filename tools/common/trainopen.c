@@ -34,6 +34,7 @@ trainer_opts(const struct train_run *r)
 	    .seed = r->seed,
 	    .max_tokens = tokens > largest ? tokens : largest,
 	    .max_keys = longest,
+	    .recompute = r->recompute,
 	    .no_language = !train_has_logits(r)};
 }
 
