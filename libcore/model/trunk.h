@@ -47,7 +47,7 @@ struct block_acts {
 
 /* What a forward pass leaves of the blocks: nothing, as inference needs; all that backward reads; or the input
  * of each block, from which backward runs the block again (Chen et al. 2016, section 4): the same bits for less memory and
- * about a third more work. */
+ * up to a quarter more work. */
 enum trunk_keep { KEEP_NOTHING, KEEP_ALL, KEEP_INPUTS };
 
 struct trunk {

@@ -116,8 +116,10 @@ gradient_of(const struct config *c, bool recompute, double dropout, size_t *memo
 	assert_int_equal(train_gradient(&t, &r, &s, &e), 0);
 	real *g = calloc(p.size, sizeof *g);
 	memcpy(g, t.g, p.size * sizeof *g);
-	*memory = trunk_memory(c, c->context, c->context, recompute ? KEEP_INPUTS : KEEP_ALL);
-	assert_int_equal(*memory, t.trunk.arena.size);
+	struct train_memory m;
+	trainer_memory(&m, c, &p, &o, p.size);
+	assert_int_equal(m.reserved, t.arena.size + t.trunk.arena.size + t.head.arena.size);
+	*memory = m.activations;
 	trainer_close(&t);
 	rows_free(&r);
 	params_free(&p);
