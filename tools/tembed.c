@@ -84,7 +84,7 @@ open_model(struct embedding *m)
 		cli_die(ERR_USAGE, "--layer %" PRIu64 ": %s has %zu blocks", layer, m->model.path, c->layers);
 	m->width = c->width;
 	m->max_tokens = c->context > BATCH_TOKENS ? c->context : BATCH_TOKENS;
-	if (trunk_open(&m->trunk, c, &m->model.table, m->max_tokens, c->context, false, &e))
+	if (trunk_open(&m->trunk, c, &m->model.table, m->max_tokens, c->context, KEEP_NOTHING, &e))
 		cli_fail(&e);
 	if (layer != UINT64_MAX)
 		m->trunk.depth = layer;

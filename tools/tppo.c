@@ -27,6 +27,7 @@ static const struct cli_opt opts[] = {
     {0, "epochs", "N", CLI_U64, &run.epochs, "passes over the answers of a step (default 4)", 1, 65535, 0, false},
     {0, "minibatch", "N", CLI_U64, &run.minibatch, "answers an optimizer step (default all)", 1, 1e9, 0, false},
     {0, "micro", "N", CLI_U64, &run.train.micro, "answers at a time; gradients of the rest accumulate (default all)", 1, 1e9, 0, false},
+    {0, "recompute", NULL, CLI_FLAG, &run.train.recompute, "keep only the inputs of blocks and run these again: less memory, more time", 0, 0, 0, true},
     {0, "target-kl", "X", CLI_REAL, &run.opts.target_kl, "end a step's epochs when the approximate KL is above X; 0 = never (default 0)", 0, 1e6, 0, false},
     {0, "kl", "X", CLI_REAL, &run.kl, "coefficient of the KL to the reference (default 0.05)", 0, 1e6, 0, false},
     {0, "kl-estimator", "NAME", CLI_CHOICE, &run.estimator, "k1, k2 or k3 (default k1; k3 for grpo)", 0, 0, estimators, false},

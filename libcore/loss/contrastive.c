@@ -9,25 +9,39 @@
 
 enum { BLOCK = 256 }; /* rows of similarities that exist at one time */
 
+static void
+carve(struct contrastive *c, struct arena *a)
+{
+	size_t dim = c->dim, rows = c->max_rows, columns = rows > c->max_queue + 1 ? rows : c->max_queue + 1;
+	c->unit = arena_carve(a, rows * dim, sizeof(real));
+	c->dunit = arena_carve(a, rows * dim, sizeof(real));
+	c->other = arena_carve(a, rows * dim, sizeof(real));
+	c->inv = arena_carve(a, rows, sizeof(real));
+	c->other_inv = arena_carve(a, rows, sizeof(real));
+	c->sim = arena_carve(a, BLOCK * columns, sizeof(real));
+	c->logp = arena_carve(a, BLOCK, sizeof(real));
+	c->lse = arena_carve(a, BLOCK, sizeof(real));
+	c->dlogp = arena_carve(a, BLOCK, sizeof(real));
+	c->targets = arena_carve(a, BLOCK, sizeof *c->targets);
+}
+
+size_t
+contrastive_memory(size_t dim, size_t max_rows, size_t max_queue)
+{
+	struct contrastive c = {.dim = dim, .max_rows = max_rows, .max_queue = max_queue};
+	struct arena a = {0};
+	carve(&c, &a);
+	return a.overflow ? SIZE_MAX : a.used;
+}
+
 int
 contrastive_open(struct contrastive *c, size_t dim, size_t max_rows, size_t max_queue, struct err *e)
 {
 	*c = (struct contrastive){.dim = dim, .max_rows = max_rows, .max_queue = max_queue};
-	size_t columns = max_rows > max_queue + 1 ? max_rows : max_queue + 1;
-	for (int pass = 0; pass < 2; pass++) {
-		c->unit = arena_carve(&c->arena, max_rows * dim, sizeof(real));
-		c->dunit = arena_carve(&c->arena, max_rows * dim, sizeof(real));
-		c->other = arena_carve(&c->arena, max_rows * dim, sizeof(real));
-		c->inv = arena_carve(&c->arena, max_rows, sizeof(real));
-		c->other_inv = arena_carve(&c->arena, max_rows, sizeof(real));
-		c->sim = arena_carve(&c->arena, BLOCK * columns, sizeof(real));
-		c->logp = arena_carve(&c->arena, BLOCK, sizeof(real));
-		c->lse = arena_carve(&c->arena, BLOCK, sizeof(real));
-		c->dlogp = arena_carve(&c->arena, BLOCK, sizeof(real));
-		c->targets = arena_carve(&c->arena, BLOCK, sizeof *c->targets);
-		if (pass == 0 && arena_commit(&c->arena, "similarities", e))
-			return -1;
-	}
+	carve(c, &c->arena);
+	if (arena_commit(&c->arena, "similarities", e))
+		return -1;
+	carve(c, &c->arena);
 	return 0;
 }
 

@@ -20,6 +20,8 @@ struct contrastive {
 	int32_t *targets;
 };
 
+/* Bytes that contrastive_open would take; SIZE_MAX when absurd. */
+size_t contrastive_memory(size_t dim, size_t max_rows, size_t max_queue);
 /* For at most max_rows embeddings of `dim` numbers and a queue of at most max_queue. 0 or -1. */
 int contrastive_open(struct contrastive *c, size_t dim, size_t max_rows, size_t max_queue, struct err *e);
 void contrastive_close(struct contrastive *c); /* a zeroed struct is fine */

@@ -173,9 +173,9 @@ attention_part(struct trunk *t, const real *w, const struct batch *b, size_t l, 
 		lora_forward(t, w, LORA_OUT, l, t->tmp, d.c, s->att, n, d.q, d.c);
 }
 
-/* tmp = down(act(up(in))), without the bias. */
+/* act = act(up(in)). */
 static void
-mlp_part(struct trunk *t, const real *w, size_t n, size_t l, const real *in)
+widen(struct trunk *t, const real *w, size_t n, size_t l, const real *in)
 {
 	struct dims d = dims(t->cfg);
 	struct block_acts *s = &t->acts[l];
@@ -186,9 +186,44 @@ mlp_part(struct trunk *t, const real *w, size_t n, size_t l, const real *in)
 		lora_forward(t, w, LORA_UP, l, s->up + (d.wide - d.f), d.wide, in, n, d.c, d.f);
 	}
 	act_forward(config_traits(t->cfg)->act, s->act, s->up, wat(w, t, SLOT_UP_B, l), n, d.f);
+}
+
+/* tmp = down(act), without the bias. */
+static void
+narrow(struct trunk *t, const real *w, size_t n, size_t l)
+{
+	struct dims d = dims(t->cfg);
+	struct block_acts *s = &t->acts[l];
 	linear(t, t->tmp, s->act, wat(w, t, SLOT_DOWN, l), n, d.f, d.c);
 	if (t->cfg->lora_rank)
 		lora_forward(t, w, LORA_DOWN, l, t->tmp, d.c, s->act, n, d.f, d.c);
+}
+
+/* Post-norm: up to the sum before the second norm. */
+static void
+post_norm_sums(struct trunk *t, const real *w, const struct batch *b, size_t l, struct kvcache *cache)
+{
+	struct block_acts *s = &t->acts[l];
+	size_t n = b->n;
+	attention_part(t, w, b, l, s->x, cache);
+	add_residual(t, s->mid, s->x, wat(w, t, SLOT_OUT_B, l), n, l, SITE_ATTENTION);
+	norm_forward(t, s->n2, s->mean2, s->rstd2, s->mid, wat(w, t, SLOT_NORM1, l), wat(w, t, SLOT_NORM1_B, l), n);
+	widen(t, w, n, l, s->n2);
+	narrow(t, w, n, l);
+	add_residual(t, s->n1, s->n2, wat(w, t, SLOT_DOWN_B, l), n, l, SITE_MLP);
+}
+
+/* Pre-norm: up to what the last product of the block reads. */
+static void
+pre_norm_wide(struct trunk *t, const real *w, const struct batch *b, size_t l, struct kvcache *cache)
+{
+	struct block_acts *s = &t->acts[l];
+	size_t n = b->n;
+	norm_forward(t, s->n1, s->mean1, s->rstd1, s->x, wat(w, t, SLOT_NORM1, l), wat(w, t, SLOT_NORM1_B, l), n);
+	attention_part(t, w, b, l, s->n1, cache);
+	add_residual(t, s->mid, s->x, wat(w, t, SLOT_OUT_B, l), n, l, SITE_ATTENTION);
+	norm_forward(t, s->n2, s->mean2, s->rstd2, s->mid, wat(w, t, SLOT_NORM2, l), wat(w, t, SLOT_NORM2_B, l), n);
+	widen(t, w, n, l, s->n2);
 }
 
 void
@@ -196,24 +231,24 @@ block_forward(struct trunk *t, const real *w, const struct batch *b, size_t l, r
     struct kvcache *cache)
 {
 	struct block_acts *s = &t->acts[l];
-	const real *g1 = wat(w, t, SLOT_NORM1, l), *b1 = wat(w, t, SLOT_NORM1_B, l);
-	const real *g2 = wat(w, t, SLOT_NORM2, l), *b2 = wat(w, t, SLOT_NORM2_B, l);
 	size_t n = b->n;
 	if (t->cfg->post_norm) {
-		attention_part(t, w, b, l, s->x, cache);
-		add_residual(t, s->mid, s->x, wat(w, t, SLOT_OUT_B, l), n, l, SITE_ATTENTION);
-		norm_forward(t, s->n2, s->mean2, s->rstd2, s->mid, g1, b1, n);
-		mlp_part(t, w, n, l, s->n2);
-		add_residual(t, s->n1, s->n2, wat(w, t, SLOT_DOWN_B, l), n, l, SITE_MLP);
-		norm_forward(t, next, s->mean1, s->rstd1, s->n1, g2, b2, n);
+		post_norm_sums(t, w, b, l, cache);
+		norm_forward(t, next, s->mean1, s->rstd1, s->n1, wat(w, t, SLOT_NORM2, l), wat(w, t, SLOT_NORM2_B, l), n);
 		return;
 	}
-	norm_forward(t, s->n1, s->mean1, s->rstd1, s->x, g1, b1, n);
-	attention_part(t, w, b, l, s->n1, cache);
-	add_residual(t, s->mid, s->x, wat(w, t, SLOT_OUT_B, l), n, l, SITE_ATTENTION);
-	norm_forward(t, s->n2, s->mean2, s->rstd2, s->mid, g2, b2, n);
-	mlp_part(t, w, n, l, s->n2);
+	pre_norm_wide(t, w, b, l, cache);
+	narrow(t, w, n, l);
 	add_residual(t, next, s->mid, wat(w, t, SLOT_DOWN_B, l), n, l, SITE_MLP);
+}
+
+void
+block_again(struct trunk *t, const real *w, const struct batch *b, size_t l)
+{
+	if (t->cfg->post_norm) /* whose last norm leaves statistics: its output goes where backward begins anew */
+		block_forward(t, w, b, l, t->dn, NULL);
+	else
+		pre_norm_wide(t, w, b, l, NULL);
 }
 
 /* ---- backward ---- */

@@ -36,6 +36,8 @@ void drop(const struct trunk *t, real *x, size_t n, size_t layer, enum site site
 /* From t->acts[l].x to `next` (n, width). */
 void block_forward(struct trunk *t, const real *w, const struct batch *b, size_t l, real *next,
     struct kvcache *cache);
+/* From t->acts[l].x what backward needs of the block, the bits of forward. t->dn is overwritten. */
+void block_again(struct trunk *t, const real *w, const struct batch *b, size_t l);
 /* t->dx (n, width): gradient of the block's output on entry, of its input at the end. */
 void block_backward(struct trunk *t, const real *w, real *g, const struct batch *b, size_t l);
 

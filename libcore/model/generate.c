@@ -46,7 +46,7 @@ generator_open(struct generator *g, const struct config *cfg, const struct param
 	struct config shorter = *cfg;
 	shorter.context = length;
 	if (kvcache_open(&g->cache, &shorter, slots, e) ||
-	    trunk_open(&g->trunk, cfg, table, g->max_tokens, length, false, e)) {
+	    trunk_open(&g->trunk, cfg, table, g->max_tokens, length, KEEP_NOTHING, e)) {
 		generator_close(g);
 		return -1;
 	}

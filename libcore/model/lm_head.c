@@ -26,39 +26,60 @@ gradient(const struct lm_head *l, real *g, enum slot slot)
 	return o == SIZE_MAX || (l->skip && l->skip[slot]) ? NULL : g + o;
 }
 
+static size_t
+chunk_rows(const struct config *cfg, size_t max_tokens)
+{
+	size_t chunk = CHUNK_LOGITS / cfg->vocab / 64 * 64;
+	chunk = chunk < 64 ? 64 : chunk > CHUNK_ROWS ? CHUNK_ROWS : chunk;
+	return chunk > max_tokens ? max_tokens : chunk;
+}
+
+/* Measures (base NULL) or lays out. */
+static void
+carve(struct lm_head *l, struct arena *a)
+{
+	size_t width = l->cfg->width, chunk = l->chunk;
+	l->logits = arena_carve(a, chunk * l->cfg->vocab, sizeof(real));
+	l->rows = arena_carve(a, chunk * width, sizeof(real));
+	l->drows = arena_carve(a, chunk * width, sizeof(real));
+	if (config_traits(l->cfg)->encoder) {
+		l->dense = arena_carve(a, chunk * width, sizeof(real));
+		l->act = arena_carve(a, chunk * width, sizeof(real));
+		l->normed = arena_carve(a, chunk * width, sizeof(real));
+		l->mean = arena_carve(a, chunk, sizeof(real));
+		l->rstd = arena_carve(a, chunk, sizeof(real));
+	}
+	l->logp = arena_carve(a, chunk, sizeof(real));
+	l->lse = arena_carve(a, chunk, sizeof(real));
+	l->ent = arena_carve(a, chunk, sizeof(real));
+	l->dlogp = arena_carve(a, chunk, sizeof(real));
+	l->dent = arena_carve(a, chunk, sizeof(real));
+	l->targets = arena_carve(a, chunk, sizeof *l->targets);
+	l->best = arena_carve(a, chunk, sizeof *l->best);
+	l->index = arena_carve(a, chunk, sizeof *l->index);
+}
+
+size_t
+lm_head_memory(const struct config *cfg, size_t max_tokens)
+{
+	struct lm_head l = {.cfg = cfg, .chunk = chunk_rows(cfg, max_tokens)};
+	struct arena a = {0};
+	carve(&l, &a);
+	return a.overflow ? SIZE_MAX : a.used;
+}
+
 int
 lm_head_open(struct lm_head *l, const struct config *cfg, const struct params *table,
     size_t max_tokens, struct err *e)
 {
-	size_t width = cfg->width, vocab = cfg->vocab;
 	if (cfg->headless)
 		return err_set(e, ERR_DATA, "the model has no language head; tgraft --head language gives it one");
-	size_t chunk = CHUNK_LOGITS / vocab / 64 * 64;
-	chunk = chunk < 64 ? 64 : chunk > CHUNK_ROWS ? CHUNK_ROWS : chunk;
-	chunk = chunk > max_tokens ? max_tokens : chunk;
-	*l = (struct lm_head){.cfg = cfg, .table = table, .chunk = chunk};
-	for (int pass = 0; pass < 2; pass++) {
-		l->logits = arena_carve(&l->arena, chunk * vocab, sizeof(real));
-		l->rows = arena_carve(&l->arena, chunk * width, sizeof(real));
-		l->drows = arena_carve(&l->arena, chunk * width, sizeof(real));
-		if (config_traits(cfg)->encoder) {
-			l->dense = arena_carve(&l->arena, chunk * width, sizeof(real));
-			l->act = arena_carve(&l->arena, chunk * width, sizeof(real));
-			l->normed = arena_carve(&l->arena, chunk * width, sizeof(real));
-			l->mean = arena_carve(&l->arena, chunk, sizeof(real));
-			l->rstd = arena_carve(&l->arena, chunk, sizeof(real));
-		}
-		l->logp = arena_carve(&l->arena, chunk, sizeof(real));
-		l->lse = arena_carve(&l->arena, chunk, sizeof(real));
-		l->ent = arena_carve(&l->arena, chunk, sizeof(real));
-		l->dlogp = arena_carve(&l->arena, chunk, sizeof(real));
-		l->dent = arena_carve(&l->arena, chunk, sizeof(real));
-		l->targets = arena_carve(&l->arena, chunk, sizeof *l->targets);
-		l->best = arena_carve(&l->arena, chunk, sizeof *l->best);
-		l->index = arena_carve(&l->arena, chunk, sizeof *l->index);
-		if (pass == 0 && arena_commit(&l->arena, "logits", e))
-			return -1;
-	}
+	*l = (struct lm_head){.cfg = cfg, .table = table, .chunk = chunk_rows(cfg, max_tokens)};
+	l->arena.huge = true;
+	carve(l, &l->arena);
+	if (arena_commit(&l->arena, "logits", e))
+		return -1;
+	carve(l, &l->arena);
 	return 0;
 }
 

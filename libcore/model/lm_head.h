@@ -36,6 +36,8 @@ struct lm_head {
 int lm_head_open(struct lm_head *l, const struct config *cfg, const struct params *table,
     size_t max_tokens, struct err *e);
 void lm_head_close(struct lm_head *l);
+/* Bytes that lm_head_open would take. SIZE_MAX when absurd. */
+size_t lm_head_memory(const struct config *cfg, size_t max_tokens);
 
 /* Results, one a token; 0 where the target is TARGET_NONE. `entropy` and `best` may be NULL. */
 struct lm_out {

@@ -14,11 +14,11 @@ larger(size_t a, size_t b)
 	return a > b ? a : b;
 }
 
+/* All but the block's input. */
 static void
 carve_block(struct arena *a, struct block_acts *s, const struct trunk *t, struct dims d)
 {
 	size_t n = t->max_tokens;
-	s->x = arena_carve(a, n * d.c, sizeof(real));
 	s->mean1 = arena_carve(a, n, sizeof(real));
 	s->rstd1 = arena_carve(a, n, sizeof(real));
 	s->n1 = arena_carve(a, n * d.c, sizeof(real));
@@ -43,10 +43,12 @@ carve(struct trunk *t, struct arena *a)
 	struct block_acts measured, *s = t->acts ? t->acts : &measured;
 	for (size_t l = 0; l < t->cfg->layers; l++) {
 		struct block_acts *at = t->acts ? s + l : s;
-		if (t->train || l == 0)
-			carve_block(a, at, t, d);
-		else if (t->acts)
+		if (l && t->acts)
 			*at = s[0];
+		if (l == 0 || t->train)
+			at->x = arena_carve(a, n * d.c, sizeof(real));
+		if (l == 0 || (t->train && !t->recompute))
+			carve_block(a, at, t, d);
 	}
 	t->last = t->train ? arena_carve(a, n * d.c, sizeof(real)) : s->x;
 	t->mean = arena_carve(a, n, sizeof(real));
@@ -75,16 +77,16 @@ carve(struct trunk *t, struct arena *a)
 
 static struct trunk
 plan(const struct config *cfg, const struct params *table, size_t max_tokens, size_t max_keys,
-    bool train)
+    enum trunk_keep keep)
 {
 	return (struct trunk){.cfg = cfg, .table = table, .max_tokens = max_tokens,
-	    .max_keys = max_keys, .train = train, .threads = (size_t)omp_get_max_threads()};
+	    .max_keys = max_keys, .train = keep != KEEP_NOTHING, .recompute = keep == KEEP_INPUTS, .threads = (size_t)omp_get_max_threads()};
 }
 
 size_t
-trunk_memory(const struct config *cfg, size_t max_tokens, size_t max_keys, bool train)
+trunk_memory(const struct config *cfg, size_t max_tokens, size_t max_keys, enum trunk_keep keep)
 {
-	struct trunk t = plan(cfg, NULL, max_tokens, max_keys, train);
+	struct trunk t = plan(cfg, NULL, max_tokens, max_keys, keep);
 	struct arena a = {0};
 	carve(&t, &a);
 	return a.overflow ? SIZE_MAX : a.used;
@@ -92,10 +94,10 @@ trunk_memory(const struct config *cfg, size_t max_tokens, size_t max_keys, bool 
 
 int
 trunk_open(struct trunk *t, const struct config *cfg, const struct params *table,
-    size_t max_tokens, size_t max_keys, bool train, struct err *e)
+    size_t max_tokens, size_t max_keys, enum trunk_keep keep, struct err *e)
 {
-	*t = plan(cfg, table, max_tokens, max_keys, train);
-	if (cfg->lora_rank && !train)
+	*t = plan(cfg, table, max_tokens, max_keys, keep);
+	if (cfg->lora_rank && !t->train)
 		return err_set(e, ERR_RUNTIME, "adapters must be merged before inference");
 	t->depth = cfg->layers;
 	t->arena.huge = true;
@@ -198,8 +200,11 @@ trunk_backward(struct trunk *t, const real *w, real *g, const struct batch *b, c
 		norm_backward(t, t->dx, at(g, t, SLOT_NORM, 0), at(g, t, SLOT_NORM_B, 0), dh, t->last, t->mean,
 		    t->rstd, wat(w, t, SLOT_NORM, 0), b->n);
 	}
-	for (size_t l = t->cfg->layers; l-- > t->bottom;)
+	for (size_t l = t->cfg->layers; l-- > t->bottom;) {
+		if (t->recompute && l + 1 < t->cfg->layers) /* what forward left is the last block's */
+			block_again(t, w, b, l);
 		block_backward(t, w, g, b, l);
+	}
 	if (!t->skip_embeddings)
 		embed_backward(t, w, g, b);
 }

@@ -224,6 +224,16 @@ gradient(struct objective *o, struct trainer *t, struct rows *r, struct step_sta
 	return 0;
 }
 
+size_t
+contrast_memory(const struct config *cfg, const struct params *table, const struct contrast_opts *o)
+{
+	struct contrast c = {.opts = *o, .cfg = cfg, .table = table, .dim = cfg->projection ? cfg->projection : cfg->width};
+	struct arena a = {0};
+	carve(&c, &a);
+	size_t loss = contrastive_memory(c.dim, o->rows, o->queue), sum;
+	return a.overflow || loss == SIZE_MAX || add_overflows(a.used, loss, &sum) ? SIZE_MAX : sum;
+}
+
 int
 contrast_open(struct contrast *c, struct trainer *t, const struct contrast_opts *o, struct err *e)
 {

@@ -46,6 +46,8 @@ struct contrast {
 
 /* Makes `t` (open, weights set) train by this objective. Fills the queue with random directions. */
 int contrast_open(struct contrast *c, struct trainer *t, const struct contrast_opts *o, struct err *e);
+/* Bytes that contrast_open would take; SIZE_MAX when absurd. */
+size_t contrast_memory(const struct config *cfg, const struct params *table, const struct contrast_opts *o);
 void contrast_close(struct contrast *c); /* a zeroed struct is fine */
 
 /* NT-Xent over the rows without dropout or gradient; at most opts.rows. */

@@ -385,7 +385,7 @@ frozen_open(struct frozen_policy *f, const struct config *cfg, const struct para
 	if (arena_commit(&f->arena, "log-probabilities", e))
 		return -1;
 	f->logps = arena_carve(&f->arena, max_tokens, sizeof *f->logps);
-	if (trunk_open(&f->trunk, cfg, table, max_tokens, max_keys, false, e) ||
+	if (trunk_open(&f->trunk, cfg, table, max_tokens, max_keys, KEEP_NOTHING, e) ||
 	    lm_head_open(&f->head, cfg, table, max_tokens, e)) {
 		frozen_close(f);
 		return -1;

@@ -3,14 +3,32 @@
 #include <math.h>
 #include <string.h>
 
-static void
-carve(struct trainer *t, struct arena *a)
+static size_t
+room(const struct train_opts *o)
 {
-	size_t n = t->table->size, tokens = t->opts.max_tokens;
+	return o->room && o->room < o->max_tokens ? o->room : o->max_tokens;
+}
+
+static enum trunk_keep
+keep(const struct train_opts *o)
+{
+	return o->recompute ? KEEP_INPUTS : KEEP_ALL;
+}
+
+static void
+carve_model(struct trainer *t, struct arena *a)
+{
+	size_t n = t->table->size;
 	t->w = arena_carve(a, n, sizeof(real));
 	t->g = arena_carve(a, n, sizeof(real));
 	t->m = arena_carve(a, n, sizeof(real));
 	t->v = arena_carve(a, n, sizeof(real));
+}
+
+static void
+carve_rest(struct trainer *t, struct arena *a)
+{
+	size_t tokens = room(&t->opts);
 	t->dh = arena_carve(a, tokens * t->cfg->width, sizeof(real));
 	t->dlogp = arena_carve(a, tokens, sizeof(real));
 	t->out.logp = arena_carve(a, tokens, sizeof(real));
@@ -19,14 +37,41 @@ carve(struct trainer *t, struct arena *a)
 	t->skip = arena_carve(a, t->cfg->layers * SLOT_COUNT, sizeof *t->skip);
 }
 
-size_t
-trainer_memory(const struct config *cfg, const struct params *table, const struct train_opts *o)
+/* Measures (base NULL) or lays out. */
+static void
+carve(struct trainer *t, struct arena *a)
+{
+	carve_model(t, a);
+	carve_rest(t, a);
+}
+
+/* Sum of all, SIZE_MAX where one is. */
+static size_t
+sum(const size_t *v, size_t n)
+{
+	size_t total = 0;
+	for (size_t i = 0; i < n; i++)
+		if (v[i] == SIZE_MAX || add_overflows(total, v[i], &total))
+			return SIZE_MAX;
+	return total;
+}
+
+void
+trainer_memory(struct train_memory *m, const struct config *cfg, const struct params *table, const struct train_opts *o,
+    size_t trained)
 {
 	struct trainer t = {.cfg = cfg, .table = table, .opts = *o};
-	struct arena a = {0};
+	struct arena a = {0}, model = {0};
 	carve(&t, &a);
-	size_t trunk = trunk_memory(cfg, o->max_tokens, o->max_keys, true), sum;
-	return a.overflow || add_overflows(a.used, trunk, &sum) ? SIZE_MAX : sum;
+	carve_model(&t, &model);
+	size_t trunk = trunk_memory(cfg, room(o), o->max_keys, keep(o)), own = a.overflow ? SIZE_MAX : a.used - model.used;
+	m->weights = table->size * sizeof(real);
+	m->gradients = trained * sizeof(real);
+	m->moments = 2 * trained * sizeof(real);
+	m->activations = sum((size_t[]){trunk, own}, 2);
+	m->logits = o->no_language ? 0 : lm_head_memory(cfg, room(o));
+	m->total = sum((size_t[]){m->weights, m->gradients, m->moments, m->activations, m->logits}, 5);
+	m->reserved = sum((size_t[]){a.overflow ? SIZE_MAX : a.used, trunk, m->logits}, 3);
 }
 
 int
@@ -39,21 +84,29 @@ trainer_open(struct trainer *t, const struct config *cfg, const struct params *t
 	if (arena_commit(&t->arena, "weights, gradients and moments", e))
 		return -1;
 	carve(t, &t->arena);
-	if (trunk_open(&t->trunk, cfg, table, o->max_tokens, o->max_keys, true, e) ||
-	    (!o->no_language && lm_head_open(&t->head, cfg, table, o->max_tokens, e))) {
+	if (trunk_open(&t->trunk, cfg, table, room(o), o->max_keys, keep(o), e) ||
+	    (!o->no_language && lm_head_open(&t->head, cfg, table, room(o), e))) {
 		trainer_close(t);
 		return -1;
 	}
 	t->trunk.seed = o->seed;
 	t->trunk.skip = t->head.skip = t->skip;
-	for (size_t i = 0; i < table->n; i++)
-		t->how[i] = (struct training){cfg->lora_rank && table->items[i].slot < SLOT_LORA ? UINT64_MAX : 0, 1, false};
-	trainer_freeze(t, SLOT_PROJECT1, SLOT_VALUE_B, true);
+	trainer_how(t);
 	trainer_plan(t);
 	return 0;
 }
 
 /* ---- what is trained ---- */
+
+void
+trainer_how(struct trainer *t)
+{
+	for (size_t i = 0; i < t->table->n; i++) {
+		bool lies = t->cfg->lora_rank && t->table->items[i].slot < SLOT_LORA;
+		t->how[i] = (struct training){lies ? UINT64_MAX : 0, 1, false};
+	}
+	trainer_freeze(t, SLOT_PROJECT1, SLOT_VALUE_B, true);
+}
 
 void
 trainer_freeze(struct trainer *t, enum slot first, enum slot last, bool frozen)

@@ -20,7 +20,9 @@ struct train_opts {
 	double dropout;
 	uint64_t seed;
 	size_t max_tokens; /* of a micro-batch */
+	size_t room;       /* tokens of the largest micro-batch that there will be, where that is less; 0: max_tokens */
 	size_t max_keys;   /* longest span */
+	bool recompute;    /* of a block only the input is kept; the same bits in less memory and more time */
 	bool no_language;  /* the objective does without the language head: no room for logits */
 };
 
@@ -65,8 +67,19 @@ struct trainer {
 int trainer_open(struct trainer *t, const struct config *cfg, const struct params *table,
     const struct train_opts *o, struct err *e);
 void trainer_close(struct trainer *t); /* a zeroed trainer is fine */
-/* Bytes that trainer_open would take but for the logits; SIZE_MAX when absurd. */
-size_t trainer_memory(const struct config *cfg, const struct params *table, const struct train_opts *o);
+
+/* The first word on what is trained, which trainer_open begins with: t->how from t->cfg and t->table. */
+void trainer_how(struct trainer *t);
+
+/* Bytes that a training takes. All of `reserved` is asked for, but what frozen tensors do not need is never touched and so
+ * takes no memory. SIZE_MAX when absurd. */
+struct train_memory {
+	size_t weights, gradients, moments, activations, logits;
+	size_t total, reserved;
+};
+/* What trainer_open would take when `trained` numbers are trained. */
+void trainer_memory(struct train_memory *m, const struct config *cfg, const struct params *table, const struct train_opts *o,
+    size_t trained);
 
 /* Freezes or thaws the tensors of the slots first to last, for good. */
 void trainer_freeze(struct trainer *t, enum slot first, enum slot last, bool frozen);

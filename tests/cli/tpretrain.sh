@@ -89,6 +89,45 @@ tpretrain -q -m init.ten --steps 5 -b 8 --log full.ten -o f.ten train.ten
 ok 'micro-batches give the loss of the whole' awk -F, 'NR == FNR { a[FNR] = $2; next } FNR > 1 { d = a[FNR] - $2; if (d < -1e-5 || d > 1e-5) exit 1 }' \
 	<(tdump --csv full.ten) <(tdump --csv micro.ten)
 
+# recomputation: the same bytes, from a checkpoint without it too
+run 'recomputation' 0 '' '' train again.ten --recompute train.ten
+run 'recomputation gives the same bytes' 0 '' '' cmp whole.ten again.ten
+for limit in 0.1 0.2 0.3 0.5 0.8 1 2; do
+	[ -d mixed.ten.ckpt ] && break
+	timeout -s KILL $limit tpretrain -q -j1 -m init.ten --steps 1200 -b 8 --warmup 10 --dropout 0.1 --save-every 20 -o mixed.ten train.ten 2>"$T.err"
+done
+ok 'a checkpoint without recomputation is there' test -d mixed.ten.ckpt
+run 'it is resumed with recomputation' 0 '' '' train mixed.ten --recompute train.ten
+run 'with the same bytes' 0 '' '' cmp whole.ten mixed.ten
+
+# the plan of the memory
+run 'the plan' 0 '~^total +[0-9]+[.][0-9] MiB$' '' tpretrain --plan -m init.ten -b 8 train.ten
+is 'rows of the plan' "$(cut -d ' ' -f 1 "$T.out" | tr '\n' ' ')" 'weights gradients moments activations logits other total available '
+ok 'the total is the sum' awk '$1 == "total" { exit (s - $2) ^ 2 > 0.5 } { s += $2 }' "$T.out"
+run 'a plan needs no output, and makes none' 0 '*' '' tpretrain --plan -m init.ten -o planned.ten train.ten
+ok 'the plan leaves nothing' test -z "$(ls | grep planned)"
+total() { tpretrain --plan "$@" | awk '$1 == "total" { print $2 }'; }
+tinit -q --layers 6 --heads 4 --width 256 --context 64 --vocab vocab.ten -o deep.ten
+tinit -q --layers 6 --heads 4 --width 256 --context 64 --arch llama --vocab vocab.ten -o narrow.ten
+tinit -q --layers 6 --heads 4 --width 256 --context 4096 --arch llama --vocab vocab.ten -o far.ten
+ok 'the context costs nothing' awk -v a="$(total -m narrow.ten -b 64 all.ten)" -v b="$(total -m far.ten -b 64 all.ten)" \
+	'BEGIN { exit b - a > 3 }' # but the table of the angles
+kept=$(total -m deep.ten -b 64 train.ten)
+ok 'recomputation takes less' awk -v a="$kept" -v b="$(total --recompute -m deep.ten -b 64 train.ten)" 'BEGIN { exit !(b < a * 0.6) }'
+ok 'micro-batches take less' awk -v a="$kept" -v b="$(total --micro 4 -m deep.ten -b 64 train.ten)" 'BEGIN { exit !(b < a / 2) }'
+case $(nm -D "$BUILD/bin/tpretrain" 2>/dev/null) in *asan*) false ;; *) command -v /usr/bin/time >/dev/null ;; esac && {
+	limited() { (ulimit -v 300000 && exec tpretrain -q -j1 "$@"); }
+	run 'too much for the address space' 1 '' '~RLIMIT_AS.; --recompute would take [0-9.]+ GiB, --micro 1 would' limited -m deep.ten -b 512 -o x.ten train.ten
+	is 'told in one line' "$(wc -l <"$T.err")" 1
+	ok 'and nothing was begun' test ! -e x.ten.ckpt
+	for how in '' --recompute '--micro 8'; do
+		/usr/bin/time -f %M tpretrain -q -j2 -m deep.ten -b 64 --steps 2 $how -o x.ten train.ten 2>"$T.err"
+		ok "the plan agrees with what is taken${how:+ with $how}" awk -v kb="$(cat "$T.err")" -v planned="$(total -j2 -m deep.ten -b 64 $how train.ten)" \
+			'BEGIN { mb = kb / 1024; exit !(mb < 1.1 * planned && mb > 0.9 * planned - 24) }'
+		rm -rf x.ten*
+	done
+}
+
 # refusals: one line, the right status, nothing left behind
 ls -A >before
 fails 'no model' 2 tpretrain -o x.ten train.ten

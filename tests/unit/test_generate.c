@@ -111,7 +111,7 @@ check_against_full(const struct config *c)
 	run(&m, &got, PROMPTS, m.prompts, PROMPTS, &o);
 	size_t context = m.cfg.context, vocab = m.cfg.vocab, head = head_offset(&m.table);
 	/* a trunk for training computes by the other matrix product, without cache */
-	assert_int_equal(trunk_open(&t, &m.cfg, &m.table, context, context, true, &e), 0);
+	assert_int_equal(trunk_open(&t, &m.cfg, &m.table, context, context, KEEP_ALL, &e), 0);
 	real *logits = calloc(vocab, sizeof *logits);
 	for (size_t i = 0; i < PROMPTS; i++) {
 		int32_t positions[LONGEST];

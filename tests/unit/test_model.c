@@ -95,6 +95,70 @@ test_threads(void **state)
 	free(one);
 }
 
+/* The gradient of three rows of a model of random weights; *memory: bytes of activations. */
+static real *
+gradient_of(const struct config *c, bool recompute, double dropout, size_t *memory)
+{
+	struct err e;
+	struct params p;
+	struct trainer t;
+	struct rows r = {0};
+	struct step_stats s;
+	assert_int_equal(params_build(&p, c, &e), 0);
+	fill_rows(&r, c, 3);
+	struct train_opts o = {.max_tokens = c->context, .max_keys = c->context, .dropout = dropout, .seed = 4,
+	    .recompute = recompute};
+	assert_int_equal(trainer_open(&t, c, &p, &o, &e), 0);
+	params_init(t.w, &p, c, 7);
+	for (size_t i = 0; i < p.n; i++) /* adapters as well, which begin at zero */
+		for (size_t j = 0; p.items[i].slot >= SLOT_LORA && j < p.items[i].size; j++)
+			t.w[p.items[i].offset + j] = (real)0.1 * noise(i, j);
+	assert_int_equal(train_gradient(&t, &r, &s, &e), 0);
+	real *g = calloc(p.size, sizeof *g);
+	memcpy(g, t.g, p.size * sizeof *g);
+	struct train_memory m;
+	trainer_memory(&m, c, &p, &o, p.size);
+	assert_int_equal(m.reserved, t.arena.size + t.trunk.arena.size + t.head.arena.size);
+	*memory = m.activations;
+	trainer_close(&t);
+	rows_free(&r);
+	params_free(&p);
+	return g;
+}
+
+/* Blocks that are run again give the bits of those that are kept, in less memory. */
+static void
+test_recompute(void **state)
+{
+	(void)state;
+	struct config models[] = {{.arch = ARCH_GPT2, .tied = true}, {.arch = ARCH_LLAMA, .kv_heads = 2},
+	    {.arch = ARCH_BERT, .tied = true, .types = 2, .post_norm = true}, {.arch = ARCH_BERT},
+	    {.arch = ARCH_LLAMA, .lora_rank = 3, .lora_alpha = 6, .lora_targets = (1 << LORA_TARGETS) - 1}};
+	for (size_t i = 0; i < sizeof models / sizeof *models; i++)
+		for (int k = 0; k < 2; k++) {
+			struct config c = models[i];
+			struct err e;
+			size_t all, inputs, size;
+			c.layers = 8;
+			c.heads = 4;
+			c.width = 64;
+			c.hidden = 96;
+			c.context = 160;
+			c.vocab = 301;
+			config_fill(&c);
+			assert_int_equal(config_check(&c, &e), 0);
+			real *kept = gradient_of(&c, false, k ? 0.2 : 0, &all), *again = gradient_of(&c, true, k ? 0.2 : 0, &inputs);
+			struct params p;
+			assert_int_equal(params_build(&p, &c, &e), 0);
+			size = p.size;
+			params_free(&p);
+			assert_memory_equal(kept, again, size * sizeof *kept);
+			assert_true(inputs < all / 2);
+			free(kept);
+			free(again);
+		}
+}
+
 /* Ragged micro-batches with different numbers of targets give the gradient of the whole. */
 static void
 test_micro_batches(void **state)
@@ -309,6 +373,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_threads), cmocka_unit_test(test_micro_batches),
+	    cmocka_unit_test(test_recompute),
 	    cmocka_unit_test(test_attention_formula), cmocka_unit_test(test_gemm), cmocka_unit_test(test_init),
 	    cmocka_unit_test(test_refusals), cmocka_unit_test(test_nothing_to_train_and_nan)};
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -35,7 +35,7 @@ open_set(struct set *s)
 	config_fill(&s->cfg);
 	assert_int_equal(params_build(&s->table, &s->cfg, &e), 0);
 	assert_true(s->table.size <= 2048);
-	assert_int_equal(trunk_open(&s->trunk, &s->cfg, &s->table, TOKENS, TOKENS, true, &e), 0);
+	assert_int_equal(trunk_open(&s->trunk, &s->cfg, &s->table, TOKENS, TOKENS, KEEP_ALL, &e), 0);
 	for (size_t i = 0; i < s->table.size; i++)
 		s->w[i] = 0.4 * rng_normal(1, RNG_TEST, 0, i);
 	for (int i = 0; i < TOKENS; i++) {

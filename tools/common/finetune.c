@@ -244,8 +244,8 @@ depth_of(const struct param *p, size_t layers)
 	return p->slot <= SLOT_DOWN_B || p->slot >= SLOT_LORA ? layers - p->layer : 0;
 }
 
-static void
-plan_tensors(struct train_run *r)
+void
+finetune_how(struct train_run *r)
 {
 	const struct finetune *f = r->fine;
 	struct trainer *t = &r->trainer;
@@ -261,9 +261,6 @@ plan_tensors(struct train_run *r)
 		if (!matched)
 			cli_die(ERR_USAGE, "--freeze: no tensor is called `%s'", f->freeze.items[j]);
 	}
-	trainer_plan(t);
-	if (!trainer_trainable(t))
-		cli_die(ERR_USAGE, "every tensor is frozen");
 }
 
 void
@@ -282,7 +279,10 @@ finetune_open(struct train_run *r, const char *data)
 		judging_open(r);
 	if (r->objective == OBJECTIVE_TASK && task_open(&f->trainer, &r->trainer, &loss, &e))
 		cli_fail(&e);
-	plan_tensors(r);
+	finetune_how(r);
+	trainer_plan(&r->trainer);
+	if (!trainer_trainable(&r->trainer))
+		cli_die(ERR_USAGE, "every tensor is frozen");
 }
 
 void
@@ -303,7 +303,7 @@ read_eval_rows(struct train_run *r, struct row_source *s, int *got)
 {
 	struct err e;
 	rows_reset(&r->eval_rows);
-	while (r->eval_rows.tokens < r->trainer.opts.max_tokens && (*got = row_source_next(s, &r->eval_rows, &e)) > 0)
+	while (r->eval_rows.n < r->batch && r->eval_rows.tokens < r->trainer.opts.max_tokens && (*got = row_source_next(s, &r->eval_rows, &e)) > 0)
 		;
 	if (*got < 0)
 		cli_fail(&e);

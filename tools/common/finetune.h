@@ -71,6 +71,8 @@ void finetune_choose(struct train_run *r, const char *data);
 void finetune_label(struct train_run *r, struct row_source *s, struct row_labels *l);
 /* Gives the configuration the adapters that are asked for, if any. */
 void finetune_adapters(struct train_run *r);
+/* What is trained and how fast, of r->trainer.how. */
+void finetune_how(struct train_run *r);
 /* After the trainer has been opened: objective, frozen tensors, rates. */
 void finetune_open(struct train_run *r, const char *data);
 /* Says what is new, and how much is trained. */

@@ -98,7 +98,8 @@ check_fields(struct row_source *s, const struct ten_head *h, struct err *e)
 	uint64_t length;
 	const char *why;
 	s->longest = s->cfg->context;
-	if (kv && !s->cut && cli_parse_u64(kv->value, &length, &why) == 0 && length && length < s->longest)
+	s->stated = kv && !s->cut && cli_parse_u64(kv->value, &length, &why) == 0 && length;
+	if (s->stated && length < s->longest)
 		s->longest = length;
 	s->largest = s->longest;
 	return check_use(s, h, e);
@@ -170,6 +171,23 @@ row_source_open(struct row_source *s, const char *path, const struct config *cfg
 fail:
 	row_source_close(s);
 	return -1;
+}
+
+int
+row_source_bound(struct row_source *s, size_t *tokens, struct err *e)
+{
+	size_t longest = 1;
+	*tokens = s->largest;
+	if (!s->map || s->stated || s->use == ROWS_CANDIDATES)
+		return 0;
+	for (uint64_t i = 0; i < s->records && longest < s->largest; i++) {
+		if (ten_map_get(s->map, i, s->values, e))
+			return -1;
+		size_t n = s->values[s->fields[ROW_IDS]].count;
+		longest = n > longest ? n : longest;
+	}
+	*tokens = longest < s->largest ? longest : s->largest;
+	return 0;
 }
 
 int

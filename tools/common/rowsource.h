@@ -48,6 +48,7 @@ struct row_source {
 	const struct config *cfg;
 	enum row_use use;
 	size_t longest;          /* row, or sequence of candidates: the stream's `length`, at most the context */
+	bool stated;             /* the stream says its `length` */
 	size_t largest;          /* tokens of a row: of candidates those of all its sequences */
 	bool cut;                /* documents, to be cut into rows; else ready rows */
 	int fields[ROW_FIELDS];  /* -1 when absent */
@@ -92,6 +93,10 @@ void row_source_shuffle(struct row_source *s, uint64_t seed);
 /* Appends the next row: 1; 0 at the end of an epoch (the next call begins another), -1. A stream
  * without any row: ERR_DATA. */
 int row_source_next(struct row_source *s, struct rows *r, struct err *e);
+
+/* Right after opening: an upper bound of the tokens of a row, which the rows of a pipe without `length` are far below where
+ * they are short beside the context; of a file without it the longest is looked for. 0 or -1. */
+int row_source_bound(struct row_source *s, size_t *tokens, struct err *e);
 
 /* Where the next row is, for resuming. */
 struct row_place {

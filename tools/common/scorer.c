@@ -26,7 +26,7 @@ scorer_open(struct scorer *s, const char *path, bool likelihood)
 		cli_fail(&e);
 	}
 	s->language.alone = true;
-	if (trunk_open(&s->trunk, c, &s->model.table, s->max_tokens, c->context, false, &e) ||
+	if (trunk_open(&s->trunk, c, &s->model.table, s->max_tokens, c->context, KEEP_NOTHING, &e) ||
 	    !(s->logp = mem_zalloc(s->max_tokens, sizeof *s->logp, "log-probabilities", &e)) ||
 	    !(s->z = mem_zalloc(s->max_tokens, sizeof *s->z, "scores", &e)))
 		cli_fail(&e);

@@ -128,7 +128,7 @@ evaluate_tokens(struct train_run *r, struct row_source *s)
 	struct trainer *t = &r->trainer;
 	struct eval_sums sums = {0};
 	for (int got = 1; got > 0;) {
-		got = read_eval_rows(r, s, SIZE_MAX);
+		got = read_eval_rows(r, s, r->batch);
 		lm_evaluate(&t->trunk, &t->head, t->w, &r->eval_rows, t->opts.max_tokens, &t->out, &sums);
 	}
 	if (!sums.trained)

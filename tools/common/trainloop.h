@@ -21,7 +21,7 @@ struct train_run {
 	uint64_t save_every, eval_every, log_every;
 	double lr, min_lr, beta1, beta2, eps, weight_decay, clip, dropout;
 	int schedule;
-	bool keep, quiet;
+	bool keep, quiet, recompute, plan;
 	int objective;         /* enum objective_kind, -1: by the model's family */
 	double temperature, momentum;
 	uint64_t projection, queue;
@@ -42,6 +42,7 @@ struct train_run {
 	struct rows rows, eval_rows;
 	size_t eval_longest;   /* row of the evaluation, 0 without one; of candidates sequence and record: */
 	size_t eval_largest;
+	size_t bound, eval_bound; /* of the tokens of a row, see row_source_bound */
 	double gemm_rate;      /* operations a second of the machine, 0 = not measured */
 	const char *score;     /* what is measured besides the loss, NULL: nothing */
 	char score_name[80];   /* of its column */
@@ -64,6 +65,8 @@ extern const char *const train_schedules[];
 	{0, "steps", "N", CLI_U64, &(r)->steps, "optimizer steps (default 1000)", 1, 1e12, 0, false}, \
 	{'b', "batch", "N", CLI_U64, &(r)->batch, "rows a step (default 8)", 1, 1e9, 0, false}, \
 	{0, "micro", "N", CLI_U64, &(r)->micro, "rows at a time; gradients of the rest accumulate (default all)", 1, 1e9, 0, false}, \
+	{0, "recompute", NULL, CLI_FLAG, &(r)->recompute, "keep only the inputs of blocks and run these again: less memory, more time", 0, 0, 0, true}, \
+	{0, "plan", NULL, CLI_FLAG, &(r)->plan, "print the memory that the training takes, and end", 0, 0, 0, true}, \
 	{0, "lr", "RATE", CLI_REAL, &(r)->lr, "highest learning rate (default " rate ")", 0, 1e3, 0, false}, \
 	{0, "min-lr", "RATE", CLI_REAL, &(r)->min_lr, "learning rate at the end (default lr / 10)", 0, 1e3, 0, false}, \
 	{0, "schedule", "NAME", CLI_CHOICE, &(r)->schedule, "constant, linear, cosine, wsd or wsd-sqrt (default cosine)", 0, 0, train_schedules, false}, \
@@ -114,9 +117,19 @@ train_views(const struct train_run *r)
 	return train_contrasts(r) ? 2 : 1;
 }
 
+static inline struct contrast_opts
+train_contrast_opts(const struct train_run *r)
+{
+	return (struct contrast_opts){r->temperature, (enum pool)r->pool, 2 * r->batch, r->queue, r->momentum, r->seed};
+}
+
 /* All that train_run does around its steps (trainopen.c). */
 void train_open(struct train_run *r, const char *data);
 void train_close(struct train_run *r);
+
+/* Before memory is taken (trainplan.c): what the training takes, against what the machine has. Prints it and exits with
+ * --plan; exits 1 where it is too much. */
+void train_plan(struct train_run *r, const struct train_opts *o);
 
 /* Parts of the loop for trainers that make their data as they go. Weights: the file's tensors; those that the
  * configuration adds are new. */

@@ -33,7 +33,9 @@ trainer_opts(const struct train_run *r)
 	    .dropout = r->dropout,
 	    .seed = r->seed,
 	    .max_tokens = tokens > largest ? tokens : largest,
+	    .room = r->batch * train_views(r) * (r->eval_bound > r->bound ? r->eval_bound : r->bound),
 	    .max_keys = longest,
+	    .recompute = r->recompute,
 	    .no_language = !train_has_logits(r)};
 }
 
@@ -42,7 +44,7 @@ check_options(const struct train_run *r)
 {
 	if (!r->model)
 		cli_die(ERR_USAGE, "needs the model to start from: -m FILE");
-	if (!r->output || strcmp(r->output, "-") == 0)
+	if (!r->plan && (!r->output || strcmp(r->output, "-") == 0))
 		cli_die(ERR_USAGE, "needs a file for the trained model: -o FILE");
 	if (r->beta1 >= 1 || r->beta2 >= 1)
 		cli_die(ERR_USAGE, "beta1 and beta2 must be below 1");
@@ -120,6 +122,8 @@ check_eval(struct train_run *r)
 		cli_fail(&e);
 	r->eval_longest = s.longest;
 	r->eval_largest = s.largest;
+	if (row_source_bound(&s, &r->eval_bound, &e))
+		cli_fail(&e);
 	row_source_close(&s);
 }
 
@@ -167,7 +171,7 @@ static void
 open_objective(struct train_run *r)
 {
 	struct err e;
-	struct contrast_opts o = {r->temperature, (enum pool)r->pool, 2 * r->batch, r->queue, r->momentum, r->seed};
+	struct contrast_opts o = train_contrast_opts(r);
 	if (train_contrasts(r) && contrast_open(&r->contrast, &r->trainer, &o, &e))
 		cli_fail(&e);
 	if (r->queue)
@@ -237,7 +241,7 @@ train_open(struct train_run *r, const char *data)
 		choose_objective(r);
 		train_open_rows(r, &r->data, data);
 	}
-	if (config_check(&r->cfg, &e) || params_build(&r->table, &r->cfg, &e))
+	if (row_source_bound(&r->data, &r->bound, &e) || config_check(&r->cfg, &e) || params_build(&r->table, &r->cfg, &e))
 		cli_fail(&e);
 	if (r->eval)
 		check_eval(r);
@@ -249,6 +253,7 @@ train_open(struct train_run *r, const char *data)
 	inputs[2] = &r->eval_head;
 	cli_add_provenance(&r->own, inputs, r->fine && r->eval ? 3 : 2, &r->seed);
 	struct train_opts o = trainer_opts(r);
+	train_plan(r, &o);
 	if (trainer_open(&r->trainer, &r->cfg, &r->table, &o, &e))
 		cli_fail(&e);
 	train_start_weights(r);

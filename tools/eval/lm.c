@@ -61,7 +61,7 @@ open_model(struct eval *v)
 	v->out.logp = mem_zalloc(v->max_tokens, sizeof(real), "log-probabilities", &e);
 	v->out.best = mem_zalloc(v->max_tokens, sizeof(int32_t), "predictions", &e);
 	if (!v->out.logp || !v->out.best ||
-	    trunk_open(&v->trunk, c, &v->model.table, v->max_tokens, c->context, false, &e) ||
+	    trunk_open(&v->trunk, c, &v->model.table, v->max_tokens, c->context, KEEP_NOTHING, &e) ||
 	    lm_head_open(&v->head, c, &v->model.table, v->max_tokens, &e))
 		cli_fail(&e);
 }

@@ -152,7 +152,7 @@ predict(const struct eval_opts *o, struct model_file *m, struct row_source *s, s
 	struct rows rows = {0};
 	struct cli_progress progress;
 	size_t context = m->cfg.context, max = context > BATCH_TOKENS ? context : BATCH_TOKENS;
-	if (trunk_open(&trunk, &m->cfg, &m->table, max, context, false, &e) ||
+	if (trunk_open(&trunk, &m->cfg, &m->table, max, context, KEEP_NOTHING, &e) ||
 	    task_head_open(&head, &m->cfg, &m->table, max, &e))
 		cli_fail(&e);
 	cli_progress_start(&progress, o->quiet, "records", s->records);

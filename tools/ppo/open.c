@@ -121,7 +121,7 @@ open_trainer(struct ppo_run *r)
 	if (mul_overflows(rows, r->longest, &tokens))
 		cli_die(ERR_USAGE, "too many answers a step");
 	struct train_opts o = {.adamw = {t->beta1, t->beta2, t->eps, t->weight_decay}, .clip = t->clip, .seed = t->seed,
-	    .max_tokens = tokens, .max_keys = r->longest};
+	    .max_tokens = tokens, .max_keys = r->longest, .recompute = t->recompute};
 	r->opts.algo = (enum ppo_algo)r->algo;
 	r->opts.estimator = (enum kl_estimator)r->estimator;
 	r->opts.whiten = !r->no_whiten;
