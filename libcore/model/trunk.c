@@ -198,8 +198,11 @@ trunk_backward(struct trunk *t, const real *w, real *g, const struct batch *b, c
 		norm_backward(t, t->dx, at(g, t, SLOT_NORM, 0), at(g, t, SLOT_NORM_B, 0), dh, t->last, t->mean,
 		    t->rstd, wat(w, t, SLOT_NORM, 0), b->n);
 	}
-	for (size_t l = t->cfg->layers; l-- > t->bottom;)
+	for (size_t l = t->cfg->layers; l-- > t->bottom;) {
 		block_backward(t, w, g, b, l);
+		if (t->finished)
+			t->finished(t->finished_ctx, l);
+	}
 	if (!t->skip_embeddings)
 		embed_backward(t, w, g, b);
 }

@@ -93,6 +93,9 @@ void row_source_shuffle(struct row_source *s, uint64_t seed);
  * without any row: ERR_DATA. */
 int row_source_next(struct row_source *s, struct rows *r, struct err *e);
 
+/* The same without appending: the row is not looked at. */
+int row_source_skip(struct row_source *s, struct err *e);
+
 /* Where the next row is, for resuming. */
 struct row_place {
 	uint64_t epoch, record, piece;
