@@ -8,7 +8,10 @@ BUILD = build
 PKGS = openblas:libopenblas-dev libzstd:libzstd-dev libxxhash:libxxhash-dev \
 	libutf8proc:libutf8proc-dev jansson:libjansson-dev
 TEST_PKGS = cmocka:libcmocka-dev
+# optional: with MPI (libopenmpi-dev) a training runs on several machines; `make MPI=` builds without
+MPI = $(shell pkg-config --cflags --libs ompi-c 2>/dev/null || mpicc -show 2>/dev/null)
 
+comma := ,
 pkg_names = $(foreach p,$1,$(firstword $(subst :, ,$p)))
 not_found = $(foreach p,$1,$(shell pkg-config --exists $(firstword $(subst :, ,$p)) || echo $(lastword $(subst :, ,$p))))
 
@@ -25,6 +28,10 @@ $(error libraries are missing: sudo apt-get install $(missing))
 endif
 DEP_CFLAGS := $(shell pkg-config --cflags $(call pkg_names,$(PKGS)))
 DEP_LIBS := $(shell pkg-config --libs $(call pkg_names,$(PKGS)))
+mpi := $(MPI)
+MPI_CFLAGS := $(if $(mpi),-DTENON_MPI $(filter -I%,$(mpi)))
+# only what calls it is linked with it
+MPI_LIBS := $(if $(mpi),-Wl$(comma)--as-needed $(filter -L% -l%,$(mpi)) -Wl$(comma)--no-as-needed)
 endif
 
 # ---- flags -----------------------------------------------------------------------------------
@@ -32,9 +39,9 @@ WARN = -Wall -Wextra -Wconversion -Wshadow -Wdouble-promotion
 OPT = -O3 -g -fno-math-errno -fno-trapping-math -ffp-contract=fast
 SAN =
 CPPFLAGS = -Ilibcore -Iformats -Itools -D_GNU_SOURCE
-CFLAGS = -std=gnu11 $(OPT) $(WARN) -fopenmp $(SAN) $(DEP_CFLAGS)
+CFLAGS = -std=gnu11 $(OPT) $(WARN) -fopenmp $(SAN) $(DEP_CFLAGS) $(MPI_CFLAGS)
 LDFLAGS = -fopenmp $(SAN)
-LDLIBS = $(DEP_LIBS) -llbfgs -lm
+LDLIBS = $(DEP_LIBS) -llbfgs -lm $(MPI_LIBS)
 TEST_LIBS = -lcmocka
 
 # ---- what there is ---------------------------------------------------------------------------

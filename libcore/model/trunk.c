@@ -204,6 +204,8 @@ trunk_backward(struct trunk *t, const real *w, real *g, const struct batch *b, c
 		if (t->recompute && l + 1 < t->cfg->layers) /* what forward left is the last block's */
 			block_again(t, w, b, l);
 		block_backward(t, w, g, b, l);
+		if (t->finished)
+			t->finished(t->finished_ctx, l);
 	}
 	if (!t->skip_embeddings)
 		embed_backward(t, w, g, b);

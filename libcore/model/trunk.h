@@ -62,6 +62,8 @@ struct trunk {
 	                               * Neighbours that one product makes are skipped together */
 	size_t bottom;                /* blocks below need no backward */
 	bool skip_embeddings;         /* nor do the embeddings */
+	void (*finished)(void *ctx, size_t layer); /* NULL, or told when backward is through with a block */
+	void *finished_ctx;
 	real *lora_z, *lora_dz;       /* (n, lora_rank) */
 	struct arena arena;
 	struct block_acts *acts;      /* one for each block; they share all but the input where it is not kept */

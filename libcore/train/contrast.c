@@ -95,6 +95,8 @@ static void
 project(struct contrast *c, const real *w, size_t n)
 {
 	size_t width = c->cfg->width;
+	if (!n)
+		return;
 	if (!c->cfg->projection) {
 		memcpy(c->z, c->pooled, n * width * sizeof *c->z);
 		return;
@@ -109,6 +111,8 @@ static void
 project_backward(struct contrast *c, const real *w, real *g, size_t n)
 {
 	size_t width = c->cfg->width;
+	if (!n)
+		return;
 	if (!c->cfg->projection) {
 		memcpy(c->pooled, c->dz, n * width * sizeof *c->z);
 		return;
@@ -136,7 +140,7 @@ embed_backward(struct contrast *c, struct trainer *t, struct rows *r, size_t cou
 			trainer_forward(t, &b, micro);
 		pool_backward(c->opts.pool, t->dh, c->pooled + from * c->cfg->width, local_ends(c, r, from, to),
 		    to - from, c->cfg->width);
-		trunk_backward(&t->trunk, t->w, t->g, &b, t->dh);
+		trainer_backward(t, &b, to == r->n);
 	}
 }
 
@@ -145,6 +149,39 @@ take_keys(struct contrast *c, const struct rows *r)
 {
 	for (size_t i = 0; i < r->n; i++)
 		c->keys[i] = r->ends[i].key;
+}
+
+/* ---- the batch of all ranks ---- */
+
+/* Of n items, `views` of each pair, where this rank's begin. */
+static size_t
+first_of(const struct trainer *t, size_t n, size_t views)
+{
+	return views * team_share_of(n / views, team_rank(t->team), team_size(t->team));
+}
+
+/* The n items of the batch, each of `bytes`, of which this rank has its own at the front of x: all of them in their order. */
+static int
+gather(struct trainer *t, void *x, size_t n, size_t views, size_t bytes, struct err *e)
+{
+	size_t size = team_size(t->team), from = first_of(t, n, views);
+	size_t to = views * team_share_of(n / views, team_rank(t->team) + 1, size);
+	char *at = x;
+	memmove(at + from * bytes, at, (to - from) * bytes);
+	for (size_t r = 0; r < size; r++) {
+		from = views * team_share_of(n / views, r, size);
+		to = views * team_share_of(n / views, r + 1, size);
+		if (team_share(t->team, r, at + from * bytes, (to - from) * bytes, e))
+			return -1;
+	}
+	return team_finish(t->team, e);
+}
+
+/* Of the gradients of all embeddings those of this rank's, at the front. */
+static void
+keep_own(struct contrast *c, const struct trainer *t, size_t all, size_t views, size_t own)
+{
+	memmove(c->dz, c->dz + first_of(t, all, views) * c->dim, own * c->dim * sizeof *c->dz);
 }
 
 /* ---- with a queue ---- */
@@ -171,18 +208,22 @@ queue_gradient(struct contrast *c, struct trainer *t, struct rows *r, struct ste
 	if (divide(c, r, e))
 		return -1;
 	struct rows *queries = &c->half[0], *keys = &c->half[1];
-	size_t n = queries->n;
+	size_t n = queries->n, all = t->team ? c->opts.rows / 2 : n;
 	/* masks of the keys are apart from those of the queries */
 	embed(c, t, c->average, keys, 1 << 15, t->opts.dropout);
 	project(c, c->average, n);
 	memcpy(c->fresh, c->z, n * c->dim * sizeof *c->fresh);
-	c->nfresh = n;
+	c->nfresh = all;
 	size_t count = embed(c, t, t->w, queries, 0, t->opts.dropout);
 	project(c, t->w, n);
 	take_keys(c, queries);
-	s->loss = contrastive_queue(&c->loss, c->dz, c->z, c->fresh, c->keys, n, c->queue, c->queue_keys,
+	if (gather(t, c->fresh, all, 1, c->dim * sizeof *c->fresh, e) || gather(t, c->z, all, 1, c->dim * sizeof *c->z, e) ||
+	    gather(t, c->keys, all, 1, sizeof *c->keys, e))
+		return -1;
+	s->loss = contrastive_queue(&c->loss, c->dz, c->z, c->fresh, c->keys, all, c->queue, c->queue_keys,
 	    c->opts.queue, c->opts.temperature);
-	memcpy(c->fresh, c->loss.other, n * c->dim * sizeof *c->fresh); /* of length 1 */
+	memcpy(c->fresh, c->loss.other, all * c->dim * sizeof *c->fresh); /* of length 1 */
+	keep_own(c, t, all, 1, n);
 	project_backward(c, t->w, t->g, n);
 	embed_backward(c, t, queries, count);
 	return 0;
@@ -212,13 +253,20 @@ gradient(struct objective *o, struct trainer *t, struct rows *r, struct step_sta
 	struct contrast *c = (struct contrast *)o;
 	if (check_pairs(r, c, e))
 		return err_prefix(e, "step %llu", (unsigned long long)t->step + 1);
-	s->trained = r->tokens;
+	double tokens = (double)r->tokens;
+	if (team_sum(t->team, &tokens, 1, e))
+		return -1;
+	s->trained = (size_t)tokens;
 	if (c->opts.queue)
 		return queue_gradient(c, t, r, s, e);
 	size_t count = embed(c, t, t->w, r, 0, t->opts.dropout);
 	project(c, t->w, r->n);
 	take_keys(c, r);
-	s->loss = contrastive_ntxent(&c->loss, c->dz, c->z, c->keys, r->n, c->opts.temperature);
+	size_t all = t->team ? c->opts.rows : r->n;
+	if (gather(t, c->z, all, 2, c->dim * sizeof *c->z, e) || gather(t, c->keys, all, 2, sizeof *c->keys, e))
+		return -1;
+	s->loss = contrastive_ntxent(&c->loss, c->dz, c->z, c->keys, all, c->opts.temperature);
+	keep_own(c, t, all, 2, r->n);
 	project_backward(c, t->w, t->g, r->n);
 	embed_backward(c, t, r, count);
 	return 0;

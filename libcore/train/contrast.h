@@ -7,7 +7,8 @@
  * made of earlier rows (He et al. 2020).
  *
  * The loss is of the whole batch, however small the micro-batches are: embeddings first, then the
- * gradient of each, then forward again and backward for each micro-batch (Gao et al. 2021, GradCache). */
+ * gradient of each, then forward again and backward for each micro-batch (Gao et al. 2021, GradCache). In a team every rank
+ * has the embeddings of all, and the gradients of its own; a step has opts.rows rows then. */
 #ifndef TENON_TRAIN_CONTRAST_H
 #define TENON_TRAIN_CONTRAST_H
 

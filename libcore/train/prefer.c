@@ -58,8 +58,9 @@ liked(const struct judged *j, const struct candidate *c, size_t i)
 	return best == worst || (c[i].rank != best && c[i].rank != worst) ? -1 : c[i].rank == best;
 }
 
-static double
-reference_point(const struct prefer_trainer *k, const struct rows *r)
+/* Of the rows of all ranks of the team. */
+static int
+reference_point(struct prefer_trainer *k, struct team *team, const struct rows *r, struct err *e)
 {
 	double sum = 0, n = 0;
 	for (size_t i = 0; i < r->n; i++)
@@ -69,7 +70,11 @@ reference_point(const struct prefer_trainer *k, const struct rows *r)
 				sum += a->logp - a->reference;
 				n++;
 			}
-	return n > 0 ? fmax(0, sum / n) : 0;
+	double all[2] = {sum, n};
+	if (team_sum(team, all, 2, e))
+		return -1;
+	k->point = all[1] > 0 ? fmax(0, all[0] / all[1]) : 0;
+	return 0;
 }
 
 static double
@@ -182,7 +187,6 @@ look_ahead(struct prefer_trainer *k, struct trainer *t, struct rows *r)
 		trainer_forward(t, &b, micro);
 		add_up(k, t, r, from, to, targets, b.n);
 	}
-	k->point = reference_point(k, r);
 	return micro;
 }
 
@@ -192,10 +196,15 @@ gradient(struct objective *o, struct trainer *t, struct rows *r, struct step_sta
 	struct prefer_trainer *k = (struct prefer_trainer *)o;
 	struct judged_sums sums = {0};
 	double weight;
-	if (judged_weight(r, t->step + 1, &weight, e) || make_room(k, r, e))
+	if (judged_weight(t->team, r, t->step + 1, &weight, e) || make_room(k, r, e))
 		return -1;
-	s->trained = r->trained;
+	double trained = (double)r->trained;
+	if (team_sum(t->team, &trained, 1, e))
+		return -1;
+	s->trained = (size_t)trained;
 	size_t seen = k->loss.kind == PREFER_KTO ? look_ahead(k, t, r) : 0;
+	if (k->loss.kind == PREFER_KTO && reference_point(k, t->team, r, e))
+		return -1;
 	for (size_t from = 0, to, micro = 0; from < r->n; from = to, micro++) {
 		struct batch b;
 		const int32_t *targets;
@@ -208,8 +217,10 @@ gradient(struct objective *o, struct trainer *t, struct rows *r, struct step_sta
 		spread(k, t, r, from, to, targets, 1 / weight);
 		lm_head_backward(&t->head, t->dh, t->g, t->dlogp, NULL, t->trunk.h, t->w, targets, b.n,
 		    &(struct lm_out){.logp = t->out.logp});
-		trunk_backward(&t->trunk, t->w, t->g, &b, t->dh);
+		trainer_backward(t, &b, to == r->n);
 	}
+	if (judged_team(t->team, &sums, e))
+		return -1;
 	s->loss = sums.loss / weight;
 	for (int i = 0; i < PREFER_COLUMNS; i++)
 		s->columns[i] = prefer_mean(&sums, i);
@@ -225,6 +236,8 @@ prefer_evaluate(struct prefer_trainer *k, struct trainer *t, struct rows *r, str
 	t->opts.dropout = 0;
 	look_ahead(k, t, r);
 	t->opts.dropout = dropout;
+	if (reference_point(k, NULL, r, e))
+		return -1;
 	losses(k, r, 0, r->n, sums);
 	return 0;
 }

@@ -92,9 +92,12 @@ gradient(struct objective *o, struct trainer *t, struct rows *r, struct step_sta
 	struct reward_trainer *k = (struct reward_trainer *)o;
 	struct judged_sums sums = {0};
 	double weight;
-	if (judged_weight(r, t->step + 1, &weight, e) || make_room(k, r, e))
+	if (judged_weight(t->team, r, t->step + 1, &weight, e) || make_room(k, r, e))
 		return -1;
-	s->trained = r->ncandidates;
+	double trained = (double)r->ncandidates;
+	if (team_sum(t->team, &trained, 1, e))
+		return -1;
+	s->trained = (size_t)trained;
 	for (size_t from = 0, to, micro = 0; from < r->n; from = to, micro++) {
 		struct batch b;
 		const int32_t *targets;
@@ -104,8 +107,10 @@ gradient(struct objective *o, struct trainer *t, struct rows *r, struct step_sta
 		losses(k, r, from, to, 1 / weight, &sums);
 		memset(t->dh, 0, b.n * t->cfg->width * sizeof *t->dh);
 		value_head_backward(t->dh, t->g, k->dz, t->trunk.h, k->at, k->n, t->w, t->table, t->cfg->width);
-		trunk_backward(&t->trunk, t->w, t->g, &b, t->dh);
+		trainer_backward(t, &b, to == r->n);
 	}
+	if (judged_team(t->team, &sums, e))
+		return -1;
 	s->loss = sums.loss / weight;
 	for (int i = 0; i < REWARD_COLUMNS; i++)
 		s->columns[i] = judged_mean(&sums, i);

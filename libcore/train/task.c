@@ -39,6 +39,11 @@ whole_weight(const struct task_trainer *k, const struct trainer *t, struct rows 
 		*weight += labelled_weight(&k->loss, k->labels, n);
 		*points += n;
 	}
+	double all[2] = {*weight, (double)*points};
+	if (team_sum(t->team, all, 2, e))
+		return -1;
+	*weight = all[0];
+	*points = (size_t)all[1];
 	if (!(*weight > 0))
 		return err_set(e, ERR_DATA, "step %llu: none of the %zu rows has a label to train on",
 		    (unsigned long long)t->step + 1, r->n);
@@ -49,7 +54,7 @@ static void
 drop_points(const struct trainer *t, real *x, size_t points, size_t micro)
 {
 	if (t->opts.dropout > 0)
-		dropout(x, points * t->cfg->width, t->opts.dropout, t->opts.seed, t->step << 16 | micro, SITE_TASK);
+		dropout(x, points * t->cfg->width, t->opts.dropout, t->trunk.seed, t->step << 16 | micro, SITE_TASK);
 }
 
 static int
@@ -76,8 +81,10 @@ gradient(struct objective *o, struct trainer *t, struct rows *r, struct step_sta
 		task_head_backward(h, t->w, t->g);
 		drop_points(t, h->dx, h->n, micro);
 		task_head_scatter(h, t->dh, k->ends, to - from, b.n);
-		trunk_backward(&t->trunk, t->w, t->g, &b, t->dh);
+		trainer_backward(t, &b, to == r->n);
 	}
+	if (team_sum(t->team, &s->loss, 1, e))
+		return -1;
 	s->loss *= scale;
 	return 0;
 }

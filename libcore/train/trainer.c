@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "train/exchange.h"
+
 static size_t
 room(const struct train_opts *o)
 {
@@ -195,23 +197,29 @@ clear_gradient(struct trainer *t)
 	}
 }
 
-static double
-gradient_norm(const struct trainer *t)
+static int
+gradient_norm(const struct trainer *t, double *norm, struct err *e)
 {
 	double squares = 0;
-	if (!anything_frozen(t))
-		return grad_norm(t->g, t->table->size);
-	for (size_t i = 0; i < t->table->n; i++) {
-		const struct param *p = &t->table->items[i];
-		double norm = t->how[i].frozen ? 0 : grad_norm(t->g + p->offset, p->size);
-		squares += norm * norm;
+	if (!t->team && !anything_frozen(t)) {
+		*norm = grad_norm(t->g, t->table->size);
+		return 0;
 	}
-	return sqrt(squares);
+	for (size_t i = 0; i < t->table->n; i++) {
+		size_t from, n = exchange_own(t, &t->table->items[i], &from);
+		double part = t->how[i].frozen ? 0 : grad_norm(t->g + from, n);
+		squares += part * part;
+	}
+	if (team_sum(t->team, &squares, 1, e))
+		return -1;
+	*norm = sqrt(squares);
+	return 0;
 }
 
 void
 trainer_close(struct trainer *t)
 {
+	exchange_close(t);
 	lm_head_close(&t->head);
 	trunk_close(&t->trunk);
 	arena_close(&t->arena);
@@ -240,11 +248,14 @@ params_nonfinite(const real *w, const struct params *p)
 static int
 lm_gradient(struct trainer *t, struct rows *r, struct step_stats *s, struct err *e)
 {
-	if (!r->trained)
+	double trained = (double)r->trained;
+	if (team_sum(t->team, &trained, 1, e))
+		return -1;
+	if (!(trained > 0))
 		return err_set(e, ERR_DATA, "step %llu: none of the %zu tokens has a target to train on",
 		    (unsigned long long)t->step + 1, r->tokens);
-	s->trained = r->trained;
-	real scale = (real)(-1.0 / (double)r->trained);
+	s->trained = (size_t)trained;
+	real scale = (real)(-1.0 / trained);
 	for (size_t from = 0, micro = 0; from < r->n; micro++) {
 		struct batch b;
 		const int32_t *targets;
@@ -255,9 +266,11 @@ lm_gradient(struct trainer *t, struct rows *r, struct step_stats *s, struct err 
 		lm_head_backward(&t->head, t->dh, t->g, t->dlogp, NULL, t->trunk.h, t->w, targets, b.n,
 		    &(struct lm_out){.logp = t->out.logp});
 		s->loss += sum_nll(t->out.logp, targets, b.n);
-		trunk_backward(&t->trunk, t->w, t->g, &b, t->dh);
+		trainer_backward(t, &b, from == r->n);
 	}
-	s->loss /= (double)r->trained;
+	if (team_sum(t->team, &s->loss, 1, e))
+		return -1;
+	s->loss /= trained;
 	return 0;
 }
 
@@ -269,18 +282,27 @@ trainer_forward(struct trainer *t, const struct batch *b, size_t micro)
 	trunk_forward(&t->trunk, t->w, b, NULL);
 }
 
+void
+trainer_backward(struct trainer *t, const struct batch *b, bool last)
+{
+	t->trunk.finished = last && t->exchange ? exchange_block : NULL;
+	t->trunk.finished_ctx = t;
+	trunk_backward(&t->trunk, t->w, t->g, b, t->dh);
+}
+
 int
 train_gradient(struct trainer *t, struct rows *r, struct step_stats *s, struct err *e)
 {
 	*s = (struct step_stats){.tokens = r->tokens};
 	clear_gradient(t);
 	int rc = t->objective ? t->objective->gradient(t->objective, t, r, s, e) : lm_gradient(t, r, s, e);
-	if (rc)
+	if (rc || exchange_gradient(t, e))
 		return -1;
 	if (!isfinite(s->loss))
 		return err_set(e, ERR_NONFINITE, "step %llu: the loss is %g",
 		    (unsigned long long)t->step + 1, s->loss);
-	s->grad_norm = gradient_norm(t);
+	if (gradient_norm(t, &s->grad_norm, e))
+		return -1;
 	if (!isfinite(s->grad_norm)) {
 		const char *name = params_nonfinite(t->g, t->table);
 		return err_set(e, ERR_NONFINITE, "step %llu: the gradient of %s is not finite",
@@ -301,13 +323,16 @@ train_step(struct trainer *t, struct rows *r, struct step_stats *s, struct err *
 	for (size_t i = 0; i < t->table->n; i++) {
 		const struct param *p = &t->table->items[i];
 		struct adamw a = t->opts.adamw;
+		size_t from, n = exchange_own(t, p, &from);
 		if (t->how[i].frozen)
 			continue;
 		if (!p->decay)
 			a.decay = 0;
-		adamw_update(t->w + p->offset, t->m + p->offset, t->v + p->offset, t->g + p->offset, p->size,
-		    &a, t->step + 1 - t->how[i].since, s->lr * t->how[i].rate, scale);
+		adamw_update(t->w + from, t->m + from, t->v + from, t->g + from, n, &a, t->step + 1 - t->how[i].since,
+		    s->lr * t->how[i].rate, scale);
 	}
+	if (exchange_weights(t, e))
+		return -1;
 	t->step++;
 	if (t->objective && t->objective->stepped)
 		t->objective->stepped(t->objective, t);

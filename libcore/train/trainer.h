@@ -12,6 +12,8 @@
 #include "train/adamw.h"
 #include "train/rows.h"
 #include "train/schedule.h"
+#include "train/shard.h"
+#include "train/team.h"
 
 struct train_opts {
 	struct schedule schedule;
@@ -60,6 +62,8 @@ struct trainer {
 	struct training *how; /* [table->n]; after a change of `since` call trainer_plan */
 	bool *skip;           /* for trunk and head: [layers * SLOT_COUNT] */
 	uint64_t step;        /* steps done */
+	struct exchange *exchange; /* with the other ranks; NULL: there are none */
+	struct team *team;    /* NULL: a team of one */
 };
 
 /* Plans and takes all memory; w, m, v start as zeros. cfg and table are borrowed. With adapters only they
@@ -91,6 +95,8 @@ size_t trainer_trainable(const struct trainer *t);
 
 /* The forward pass of micro-batch number `micro` of the step, which addresses its dropout masks. */
 void trainer_forward(struct trainer *t, const struct batch *b, size_t micro);
+/* The backward pass from t->dh. `last`: of the rows of a step; what is complete then is on its way to the other ranks. */
+void trainer_backward(struct trainer *t, const struct batch *b, bool last);
 
 enum { STEP_COLUMNS = 12 }; /* that an objective may have */
 
@@ -98,17 +104,18 @@ struct step_stats {
 	double loss;      /* mean over the trained tokens, nats */
 	double grad_norm; /* before clipping */
 	double lr;
-	size_t tokens, trained;
+	size_t tokens, trained; /* of this rank's rows; of all */
 	double columns[STEP_COLUMNS]; /* the objective's own */
 };
 
-/* The gradient of the objective over all the rows, for a language model of the mean loss over all
+/* The gradient of the objective over all the rows, of all ranks, for a language model of the mean loss over all
  * trained tokens, into t->g: the same for any division into micro-batches, up to rounding. ERR_DATA when nothing is trained, ERR_NONFINITE
- * naming the step and the tensor. Rows longer than max_tokens: the caller's mistake. */
+ * naming the step and the tensor. Rows longer than max_tokens: the caller's mistake. In a team a rank has the sums of what it
+ * owns; the rest of t->g is its own part. */
 int train_gradient(struct trainer *t, struct rows *r, struct step_stats *s, struct err *e);
 
 /* The gradient, then clipping by global norm (Pascanu et al. 2013) and AdamW; t->step + 1. On
- * failure the weights are untouched. */
+ * failure the weights are untouched, unless other ranks do not answer. */
 int train_step(struct trainer *t, struct rows *r, struct step_stats *s, struct err *e);
 
 /* Sums over the trained tokens of the rows, without dropout. */

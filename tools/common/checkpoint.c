@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "common/cli.h"
+#include "train/exchange.h"
 
 enum { KEEP = 2 };
 
@@ -179,8 +180,10 @@ checkpoint_save(struct checkpoint *c, const struct trainer *t, const struct trai
 	if (!v)
 		cli_fail(&e);
 	size_t n = model_values(v, t->table, t->w, c->model->tokenizer, c->model->tokenizer_size);
-	n += model_put_tensors(v + n, t->table, moments, t->m);
-	n += model_put_tensors(v + n, t->table, moments, t->v);
+	real *first, *second;
+	exchange_room(t, &first, &second);
+	n += model_put_tensors(v + n, t->table, moments, first);
+	n += model_put_tensors(v + n, t->table, moments, second);
 	size_t columns = run_log_columns(&s->log);
 	v[n++] = (struct ten_value){s->log.rows, s->log.n * columns, {s->log.n, columns}};
 	if (s->contrast) {
@@ -293,14 +296,16 @@ read_state(const struct checkpoint *c, const struct model_file *m, struct traine
 		    " command, or remove %s to start afresh", m->path, c->folder);
 	}
 	bool *moments = with_moments(t);
+	real *first, *second;
+	exchange_room(t, &first, &second);
 	int rc = get_count(m, "train.step", &t->step, e) || get_count(m, "train.epoch", &s->place.epoch, e) ||
 	    get_count(m, "train.record", &s->place.record, e) ||
 	    get_count(m, "train.piece", &s->place.piece, e) ||
 	    get_count(m, "train.tokens", &s->tokens, e) ||
 	    get_number(m, "train.best_score", &s->best_score, e) ||
 	    get_count(m, "train.best_step", &s->best_step, e) || read_numbers(m, s, e) || model_read(m, "", t->table, NULL, t->w, e) ||
-	    model_read(m, "adam.m.", t->table, moments, t->m, e) ||
-	    model_read(m, "adam.v.", t->table, moments, t->v, e) ||
+	    model_read(m, "adam.m.", t->table, moments, first, e) ||
+	    model_read(m, "adam.v.", t->table, moments, second, e) ||
 	    (s->contrast && read_queue(m, s->contrast, e)) || read_log(m, &s->log, e) ? -1 : 0;
 	free(moments);
 	return rc;

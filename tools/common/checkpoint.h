@@ -41,7 +41,8 @@ struct checkpoint {
  * exit 1. Exits through cli_fail on error, as all of these do. */
 void checkpoint_open(struct checkpoint *c, const char *output, const struct ten_head *own,
     const struct model_file *model);
-/* Saves t and s as of t->step and prunes older states. */
+/* Saves t and s as of t->step and prunes older states. Of a team rank 0 saves, when exchange_collect has been called, and
+ * resumes, with exchange_hand_out to follow. */
 void checkpoint_save(struct checkpoint *c, const struct trainer *t, const struct train_state *s);
 void checkpoint_save_best(struct checkpoint *c, const struct trainer *t);
 /* The weights of FOLDER/best.ten into t. */

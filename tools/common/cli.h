@@ -83,6 +83,10 @@ noreturn void cli_die(int code, const char *fmt, ...) __attribute__((format(prin
 /* A message that does not end the tool: "tool: message". */
 void cli_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* From now on the tool is one of several processes that do one job: before it ends because of an error, `leave` is told the
+ * status. Ranks above 0 say who they are, and wait a little before they complain: of what all ranks meet, the first speaks. */
+void cli_set_rank(size_t rank, void (*leave)(int status));
+
 /* ---- record streams in and out; each exits through cli_fail on error ---- */
 
 /* Opens an operand as a record stream: NULL or "-" is standard input (refused with the usage

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/state.h"
@@ -22,6 +23,8 @@ complain(const char *msg)
 {
 	char line[4096];
 	size_t n = (size_t)snprintf(line, 256, "%s: ", cli_name());
+	if (cli_state.rank)
+		n += (size_t)snprintf(line + n, 64, "rank %zu: ", cli_state.rank);
 	if (cli_state.live)
 		cli_progress_end(cli_state.live);
 	for (; *msg && n < sizeof line - 8; msg++) {
@@ -48,11 +51,22 @@ abandon_outputs(const char *msg)
 	outfile_signal_cleanup();
 }
 
+void
+cli_set_rank(size_t rank, void (*leave)(int status))
+{
+	cli_state.rank = rank;
+	cli_state.leave = leave;
+}
+
 noreturn void
 cli_fail(const struct err *e)
 {
+	if (cli_state.rank)
+		nanosleep(&(struct timespec){0, 500000000}, NULL);
 	complain(e->msg);
 	abandon_outputs(e->msg);
+	if (cli_state.leave)
+		cli_state.leave(e->code);
 	exit(e->code);
 }
 

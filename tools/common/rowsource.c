@@ -252,7 +252,7 @@ shuffle(struct row_source *s, struct err *e)
 }
 
 /* The next piece of the document in s->values; *done when it was the last. Its final token has no
- * successor: it is a target only. */
+ * successor: it is a target only. r NULL: it is passed over. */
 static int
 add_piece(struct row_source *s, struct rows *r, bool *done, struct err *e)
 {
@@ -264,7 +264,7 @@ add_piece(struct row_source *s, struct rows *r, bool *done, struct err *e)
 	s->piece = from + n;
 	*done = s->piece + 1 >= v->count;
 	struct row row = {.ids = ids + from, .targets = s->targets, .n = n};
-	return rows_add(r, &row, s->cfg, e);
+	return r ? rows_add(r, &row, s->cfg, e) : 0;
 }
 
 static const void *
@@ -353,7 +353,7 @@ static int
 add(struct row_source *s, struct rows *r, struct err *e)
 {
 	bool done = true;
-	int failed = s->cut ? add_piece(s, r, &done, e) : s->use == ROWS_CANDIDATES ? add_candidates(s, r, e) : add_row(s, r, e);
+	int failed = s->cut ? add_piece(s, r, &done, e) : !r ? 0 : s->use == ROWS_CANDIDATES ? add_candidates(s, r, e) : add_row(s, r, e);
 	if (failed)
 		return err_prefix(e, "%s: record %llu", s->name, (unsigned long long)s->current);
 	if (done)
@@ -370,8 +370,8 @@ worth_a_row(const struct row_source *s)
 	return s->values[s->fields[ROW_IDS]].count > (s->cut ? 1u : 0u);
 }
 
-int
-row_source_next(struct row_source *s, struct rows *r, struct err *e)
+static int
+next(struct row_source *s, struct rows *r, struct err *e)
 {
 	if (s->have)
 		return add(s, r, e);
@@ -391,6 +391,18 @@ row_source_next(struct row_source *s, struct rows *r, struct err *e)
 		if (worth_a_row(s))
 			return add(s, r, e);
 	}
+}
+
+int
+row_source_next(struct row_source *s, struct rows *r, struct err *e)
+{
+	return next(s, r, e);
+}
+
+int
+row_source_skip(struct row_source *s, struct err *e)
+{
+	return next(s, NULL, e);
 }
 
 struct row_place

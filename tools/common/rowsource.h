@@ -97,6 +97,8 @@ int row_source_next(struct row_source *s, struct rows *r, struct err *e);
 /* Right after opening: an upper bound of the tokens of a row, which the rows of a pipe without `length` are far below where
  * they are short beside the context; of a file without it the longest is looked for. 0 or -1. */
 int row_source_bound(struct row_source *s, size_t *tokens, struct err *e);
+/* The same without appending: the row is not looked at. */
+int row_source_skip(struct row_source *s, struct err *e);
 
 /* Where the next row is, for resuming. */
 struct row_place {

@@ -14,6 +14,8 @@ struct cli_state {
 	size_t nnoted, noted_cap;
 	struct cli_out *outs;        /* open outputs */
 	struct cli_progress *live;   /* whose line is on the terminal now */
+	size_t rank;                 /* of a process that is one of several */
+	void (*leave)(int status);   /* what it does before it ends because of an error, or NULL */
 };
 
 extern struct cli_state cli_state;

@@ -9,6 +9,7 @@
 
 #include "common/judging.h"
 #include "math/gemm.h"
+#include "train/exchange.h"
 
 enum { ROW_COLUMNS = RUN_COLUMNS + STEP_COLUMNS };
 
@@ -29,6 +30,16 @@ train_catch_signals(void)
 	sigemptyset(&a.sa_mask);
 	sigaction(SIGINT, &a, NULL);
 	sigaction(SIGTERM, &a, NULL);
+}
+
+/* Launchers of several ranks kill them soon after TERM, but pass USR1 on and leave them their time. */
+static void
+catch_gentle_signal(const struct train_run *r)
+{
+	struct sigaction a = {.sa_handler = ask_stop, .sa_flags = SA_RESTART};
+	sigemptyset(&a.sa_mask);
+	if (r->team)
+		sigaction(SIGUSR1, &a, NULL);
 }
 
 bool
@@ -166,8 +177,12 @@ better(const struct train_run *r, double score)
 static void
 evaluate_and_keep_best(struct train_run *r, double *row)
 {
-	double loss, score;
-	evaluate(r, &loss, &score);
+	double loss, score, measured[2];
+	if (train_leads(r))
+		evaluate(r, &measured[0], &measured[1]);
+	train_share(r, measured, sizeof measured);
+	loss = measured[0];
+	score = measured[1];
 	if (!isfinite(loss))
 		cli_die(ERR_NONFINITE, "%s: the loss is %g after step %" PRIu64, r->eval, loss, r->trainer.step);
 	row[RUN_EVAL_LOSS] = loss;
@@ -175,7 +190,8 @@ evaluate_and_keep_best(struct train_run *r, double *row)
 	if (better(r, score)) {
 		r->state.best_score = score;
 		r->state.best_step = r->trainer.step;
-		checkpoint_save_best(&r->checkpoint, &r->trainer);
+		if (train_leads(r))
+			checkpoint_save_best(&r->checkpoint, &r->trainer);
 	}
 }
 
@@ -190,23 +206,35 @@ patience_ended(const struct train_run *r)
 
 /* ---- the loop ---- */
 
+/* The rows of a step: this rank's of the batch, passing over the others'. */
 static void
 read_rows(struct train_run *r)
 {
 	struct err e;
+	size_t views = train_views(r), rank = team_rank(r->team), size = team_size(r->team);
+	size_t from = views * team_share_of(r->batch, rank, size), to = views * team_share_of(r->batch, rank + 1, size);
 	rows_reset(&r->rows);
-	while (r->rows.n < r->batch * train_views(r))
-		if (row_source_next(&r->data, &r->rows, &e) < 0)
+	for (size_t i = 0; i < r->batch * views;) {
+		int got = i >= from && i < to ? row_source_next(&r->data, &r->rows, &e) : row_source_skip(&r->data, &e);
+		if (got < 0)
 			cli_fail(&e);
+		i += got > 0;
+	}
 	r->state.place = row_source_tell(&r->data);
 }
 
 static void
 save(struct train_run *r)
 {
-	checkpoint_save(&r->checkpoint, &r->trainer, &r->state);
+	struct err e;
+	char done = 1;
+	if (exchange_collect(&r->trainer, &e))
+		cli_fail(&e);
+	if (train_leads(r))
+		checkpoint_save(&r->checkpoint, &r->trainer, &r->state);
 	if (r->log)
 		run_log_write(&r->state.log, r->log, &r->own);
+	train_share(r, &done, sizeof done);
 }
 
 static bool
@@ -230,17 +258,21 @@ log_row(struct train_run *r, const double row[ROW_COLUMNS])
 		cli_fail(&e);
 }
 
-/* One step with what follows it: what the log may have of it, the objective's columns last. */
-static void
+/* One step with what follows it: what the log may have of it, the objective's columns last. True when a rank has been asked to
+ * stop. */
+static bool
 one_step(struct train_run *r, double row[ROW_COLUMNS])
 {
 	struct err e;
 	struct step_stats s;
 	double start = cli_now();
 	read_rows(r);
+	double together[2] = {stop_asked, (double)r->rows.tokens};
+	train_sum(r, together, 2);
 	if (train_step(&r->trainer, &r->rows, &s, &e))
 		cli_fail(&e);
 	double took = cli_now() - start;
+	train_note_step(r, took);
 	uint64_t step = r->trainer.step;
 	r->state.tokens += s.trained;
 	row[RUN_STEP] = (double)step;
@@ -248,7 +280,7 @@ one_step(struct train_run *r, double row[ROW_COLUMNS])
 	row[RUN_GRAD_NORM] = s.grad_norm;
 	row[RUN_LR] = s.lr;
 	row[RUN_TOKENS] = (double)r->state.tokens;
-	row[RUN_TOKENS_PER_S] = (double)s.tokens / took;
+	row[RUN_TOKENS_PER_S] = together[1] / took;
 	row[RUN_GEMM_SHARE] = r->gemm_rate > 0 ? step_operations(r) / took / r->gemm_rate : (double)NAN;
 	row[RUN_EVAL_LOSS] = row[RUN_EVAL_SCORE] = (double)NAN;
 	memcpy(row + RUN_COLUMNS, s.columns, sizeof s.columns);
@@ -256,6 +288,7 @@ one_step(struct train_run *r, double row[ROW_COLUMNS])
 		evaluate_and_keep_best(r, row);
 	if (r->log && (due(step, r->log_every) || step == r->steps || !isnan(row[RUN_EVAL_LOSS])))
 		log_row(r, row);
+	return r->team ? together[0] > 0 : stop_asked;
 }
 
 static void
@@ -281,17 +314,21 @@ run_steps(struct train_run *r)
 	double row[ROW_COLUMNS], eval[2] = {(double)NAN, (double)NAN};
 	cli_progress_start(&p, r->quiet, "steps", r->steps);
 	while (r->trainer.step < r->steps && !patience_ended(r)) {
-		one_step(r, row);
+		bool stop = one_step(r, row);
 		if (!isnan(row[RUN_EVAL_LOSS])) {
 			eval[0] = row[RUN_EVAL_LOSS];
 			eval[1] = row[RUN_EVAL_SCORE];
 		}
 		show(&p, r, row, eval);
 		uint64_t step = r->trainer.step;
-		if (step < r->steps && (stop_asked || due(step, r->save_every)))
+		if (step < r->steps && (stop || due(step, r->save_every)))
 			save(r);
-		if (step < r->steps && stop_asked) {
+		if (step < r->steps && stop) {
 			cli_progress_end(&p);
+			if (!train_leads(r)) {
+				team_leave(r->team, ERR_SAVED);
+				exit(ERR_SAVED);
+			}
 			cli_die(ERR_SAVED, "stopped after step %" PRIu64 "; the same command goes on from there", step);
 		}
 	}
@@ -319,16 +356,20 @@ train_write_result(struct train_run *r)
 void
 train_run(struct train_run *r, const char *data)
 {
+	train_join(r, data);
 	train_open(r, data);
 	train_catch_signals();
+	catch_gentle_signal(r);
 	if (r->fine && !r->quiet)
 		finetune_announce(r);
 	if (!r->quiet || r->log)
 		r->gemm_rate = measure_gemm();
 	run_steps(r);
-	if (r->fine && r->eval && isfinite(r->state.best_score))
-		checkpoint_load_best(&r->checkpoint, &r->trainer);
-	train_write_result(r);
+	if (train_leads(r)) {
+		if (r->fine && r->eval && isfinite(r->state.best_score))
+			checkpoint_load_best(&r->checkpoint, &r->trainer);
+		train_write_result(r);
+	}
 	char best[120] = "";
 	if (r->eval)
 		snprintf(best, sizeof best, " best_eval_%s=%.4f best_step=%" PRIu64,
@@ -336,4 +377,5 @@ train_run(struct train_run *r, const char *data)
 	cli_account(r->quiet, "steps=%" PRIu64 " epochs=%" PRIu64 " tokens_trained=%" PRIu64 "%s",
 	    r->trainer.step, r->state.place.epoch, r->state.tokens, best);
 	train_close(r);
+	train_leave(r);
 }

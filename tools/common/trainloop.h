@@ -43,6 +43,8 @@ struct train_run {
 	size_t eval_longest;   /* row of the evaluation, 0 without one; of candidates sequence and record: */
 	size_t eval_largest;
 	size_t bound, eval_bound; /* of the tokens of a row, see row_source_bound */
+	struct team *team;     /* NULL: this process alone */
+	double longest_step;   /* seconds, of this process */
 	double gemm_rate;      /* operations a second of the machine, 0 = not measured */
 	const char *score;     /* what is measured besides the loss, NULL: nothing */
 	char score_name[80];   /* of its column */
@@ -130,6 +132,24 @@ void train_close(struct train_run *r);
 /* Before memory is taken (trainplan.c): what the training takes, against what the machine has. Prints it and exits with
  * --plan; exits 1 where it is too much. */
 void train_plan(struct train_run *r, const struct train_opts *o);
+/* What it does as one of several ranks (trainteam.c); nothing when it is alone. Joins the others, decides the threads; only
+ * rank 0 has a log, checkpoints and words. */
+void train_join(struct train_run *r, const char *data);
+void train_leave(struct train_run *r);
+/* Rank 0's bytes become everybody's; waits as long as rank 0 needs. */
+void train_share(struct train_run *r, void *p, size_t bytes);
+/* x[i] becomes the sum over the ranks. */
+void train_sum(struct train_run *r, double *x, size_t n);
+/* What rank 0 has read from a checkpoint. */
+void train_share_state(struct train_run *r);
+/* A step of this rank took so long: from now on a rank that takes far longer has died. */
+void train_note_step(struct train_run *r, double seconds);
+
+static inline bool
+train_leads(const struct train_run *r)
+{
+	return team_rank(r->team) == 0;
+}
 
 /* Parts of the loop for trainers that make their data as they go. Weights: the file's tensors; those that the
  * configuration adds are new. */

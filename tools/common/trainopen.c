@@ -9,6 +9,7 @@
 
 #include "common/judging.h"
 #include "common/trainloop.h"
+#include "train/exchange.h"
 
 const char *const train_schedules[] = {"constant", "linear", "cosine", "wsd", "wsd-sqrt", NULL};
 
@@ -20,7 +21,8 @@ const char *const train_pools[] = {"mean", "first", "last", NULL};
 static struct train_opts
 trainer_opts(const struct train_run *r)
 {
-	size_t longest = r->data.longest, rows = r->micro && r->micro < r->batch ? r->micro : r->batch;
+	size_t size = team_size(r->team), most = r->batch / size + (r->batch % size != 0);
+	size_t longest = r->data.longest, rows = r->micro && r->micro < most ? r->micro : most;
 	size_t tokens, largest = r->eval_largest > r->data.largest ? r->eval_largest : r->data.largest;
 	if (__builtin_mul_overflow(rows * train_views(r), r->data.largest, &tokens))
 		cli_die(ERR_USAGE, "a batch of %zu rows is too large", rows);
@@ -209,8 +211,11 @@ resume(struct train_run *r)
 	struct err e;
 	r->state.best_score = r->fine && r->fine->metric >= 0 && !measure_descends((enum measure)r->fine->metric) ?
 	    -(double)INFINITY : (double)INFINITY;
-	if (!checkpoint_resume(&r->checkpoint, &r->trainer, &r->state))
+	bool found = train_leads(r) && checkpoint_resume(&r->checkpoint, &r->trainer, &r->state);
+	train_share(r, &found, sizeof found);
+	if (!found)
 		return;
+	train_share_state(r);
 	if (row_source_seek(&r->data, r->state.place, &e))
 		cli_fail(&e);
 	trainer_plan(&r->trainer);
@@ -261,7 +266,10 @@ train_open(struct train_run *r, const char *data)
 	train_freeze_as_told(r);
 	if (r->fine)
 		finetune_open(r, data);
-	checkpoint_open(&r->checkpoint, r->output, &r->own, &r->file);
+	if (exchange_open(&r->trainer, r->team, &e))
+		cli_fail(&e);
+	if (train_leads(r))
+		checkpoint_open(&r->checkpoint, r->output, &r->own, &r->file);
 	name_columns(r);
 	resume(r);
 	if (model_detach(&r->file, &e))
@@ -273,7 +281,8 @@ train_open(struct train_run *r, const char *data)
 void
 train_close(struct train_run *r)
 {
-	checkpoint_close(&r->checkpoint, !r->keep);
+	if (train_leads(r))
+		checkpoint_close(&r->checkpoint, !r->keep);
 	run_log_free(&r->state.log);
 	ten_head_free(&r->own);
 	ten_head_free(&r->eval_head);

@@ -13,6 +13,8 @@ check_options(struct ppo_run *r)
 {
 	struct train_run *t = &r->train;
 	bool groups = r->algo != ALGO_PPO;
+	if (team_started() > 1)
+		cli_die(ERR_USAGE, "started as one of %zu ranks, but it trains alone", team_started());
 	if (!t->model || strcmp(t->model, "-") == 0)
 		cli_die(ERR_USAGE, "needs a file with the model to start from: -m FILE");
 	if (!t->output || strcmp(t->output, "-") == 0)
