@@ -139,15 +139,19 @@ train_plan(struct train_run *r, const struct train_opts *o)
 	const char *what;
 	size_t trained = trained_numbers(r, o), available = machine_memory(&what), space = machine_address_space();
 	struct plan p = plan(r, o, trained);
+	if (r->team) /* the ranks of a machine share its memory */
+		available /= r->team->neighbours;
 	bool known = r->data.map || r->data.stated; /* else rows may be far shorter than what is planned for */
 	bool too_much = known && p.total > available, too_wide = p.reserved > space;
-	if (r->plan)
+	if (r->plan && train_leads(r))
 		print(&p, space < available ? space : available, space < available ? "RLIMIT_AS" : what);
 	if (too_much || too_wide) {
 		advise(r, o, trained, !too_much, advice, sizeof advice);
 		cli_die(ERR_RUNTIME, "the training takes %.2f GiB of memory, but there are %.2f (%s)%s", gib(too_much ? p.total : p.reserved),
 		    gib(too_much ? available : space), too_much ? what : "RLIMIT_AS", advice);
 	}
-	if (r->plan)
+	if (r->plan) {
+		train_leave(r);
 		exit(0);
+	}
 }
