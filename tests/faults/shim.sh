@@ -10,7 +10,9 @@ export OMP_NUM_THREADS=1
 "$BUILD/tests/support/mkten" steps >b.ten
 tcat -q -z a.ten a.ten -o whole.ten
 tcat -q -z -r 3:-2 -f targets,ids a.ten -o part.ten
+tdedup -q --near --clusters clusters.ten a.ten -o first.ten
 tcheck a.ten b.ten >said
+first=$(cksum <first.ten)
 export whole part said
 whole=$(cksum <whole.ten) part=$(cksum <part.ten) said=$(cksum <said)
 mkdir work
@@ -18,6 +20,8 @@ mkdir work
 # one failure; prints what is wrong with the way it was taken
 judge() { # STATUS WANTED-CKSUM OUTPUT
 	local have=none
+	# libgomp ends the process itself when it cannot have a few bytes for its threads
+	[ "$1" = 1 ] && grep -q '^libgomp: Out of memory' err && return
 	[ -e "$3" ] && have=$(cksum <"$3")
 	case $1 in
 	0) [ "$have" = "$2" ] || echo "status 0 but another output" ;;
@@ -47,6 +51,9 @@ all() { # KIND LEAST WANTED-CKSUM OUTPUT COMMAND...
 
 for kind in alloc:20 read:1 write:1 fsync:2 close:3 rename:1; do
 	all ${kind%:*} ${kind#*:} "$whole" work/o.ten tcat -q -z a.ten a.ten -o work/o.ten
+done
+for kind in alloc:30 read:1 write:1 fsync:2 close:3 rename:1; do
+	all ${kind%:*} ${kind#*:} "$first" work/o.ten tdedup -q --near --clusters work/c.ten a.ten -o work/o.ten
 done
 all alloc 20 "$part" work/o.ten tcat -q -z -r 3:-2 -f targets,ids a.ten -o work/o.ten
 for kind in alloc:20 read:1 close:1; do
