@@ -6,7 +6,7 @@ BUILD = build
 
 # ---- dependencies, each with the Debian package that has it ----------------------------------
 PKGS = openblas:libopenblas-dev libzstd:libzstd-dev libxxhash:libxxhash-dev \
-	libutf8proc:libutf8proc-dev jansson:libjansson-dev
+	libutf8proc:libutf8proc-dev jansson:libjansson-dev zlib:zlib1g-dev
 TEST_PKGS = cmocka:libcmocka-dev
 
 pkg_names = $(foreach p,$1,$(firstword $(subst :, ,$p)))

@@ -1,7 +1,6 @@
 #include "import/importing.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,23 +58,22 @@ import_json(struct importing *m, int fd)
 {
 	struct err e, why;
 	struct documents d;
+	struct jread r = {0};
 	const char *line;
 	size_t n;
 	int got;
 	documents_open(&d, fd, m->file, SPLIT_LINE, NULL);
 	while ((got = documents_next(&d, &line, &n, &e)) > 0) {
-		json_error_t error;
 		m->line++;
 		if (blank(line, n))
 			continue;
-		json_t *j = json_loadb(line, n, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &error);
 		sample_reset(&m->sample);
-		int rc = j ? sample_json(&m->sample, j, &why) : err_set(&why, ERR_DATA, "%s", error.text);
+		int rc = jread_parse(&r, line, n, &why) || sample_json(&m->sample, r.nodes, &why) ? -1 : 0;
 		import_put(m, rc, &why);
-		json_decref(j);
 	}
 	if (got < 0)
 		cli_fail(&e);
+	jread_free(&r);
 	documents_close(&d);
 }
 
@@ -110,6 +108,8 @@ import_table(struct importing *m, int fd)
 	for (size_t i = 0; i < m->rules.kept.n; i++)
 		kept[i] = column_of(m, &names, table_cell(&m->rules.kept, i));
 	while ((got = table_next(&t, &row, &e)) != 0) {
+		if (t.failed)
+			cli_fail(&e);
 		m->line = t.first_line;
 		if (got > 0) {
 			sample_reset(&m->sample);

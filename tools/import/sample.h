@@ -2,7 +2,6 @@
 #ifndef TENON_IMPORT_SAMPLE_H
 #define TENON_IMPORT_SAMPLE_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -11,6 +10,7 @@
 #include "common/table.h"
 #include "import/opinion.h"
 #include "ten.h"
+#include "text/jsonread.h"
 #include "text/template.h"
 
 /* What the records are. */
@@ -77,7 +77,7 @@ int sample_check(const struct sample *s, struct err *e); /* that nothing is miss
 int sample_learn(const struct sample *s, struct err *e); /* its labels, unless they are given */
 
 /* From a JSON object, from a line of a table. */
-int sample_json(struct sample *s, const json_t *j, struct err *e);
+int sample_json(struct sample *s, const struct jnode *j, struct err *e);
 /* column[name]: number of the column, SIZE_MAX: there is none; kept[i] likewise. */
 int sample_row(struct sample *s, const struct table_row *row, const size_t column[IMPORT_NAMES], const size_t *kept,
     struct err *e);
