@@ -131,8 +131,9 @@ test_numbers(void **state)
 		case 2: snprintf(text, sizeof text, "%d.%llue%d", (int)(b % 10), (unsigned long long)(a >> b % 64), (int)(b >> 32) % 30); break;
 		default: snprintf(text, sizeof text, "%llu%llu", (unsigned long long)(a >> b % 60 | 1), (unsigned long long)b % 1000); break;
 		}
-		assert_int_equal(jread_parse(&r, text, strlen(text), &e), 0);
-		double want = strtod(text, NULL), got = jnode_number(r.nodes);
+		double want = strtod(text, NULL);
+		assert_int_equal(jread_parse(&r, text, strlen(text), &e), isfinite(want) ? 0 : -1);
+		double got = isfinite(want) ? jnode_number(r.nodes) : want;
 		if (want != got)
 			fail_msg("%s: %.17g, not %.17g", text, got, want);
 	}
