@@ -166,10 +166,12 @@ keep(struct sample *s, size_t i, const struct jnode *v, struct err *e)
 static int
 add_kept(struct sample *s, const struct jnode *j, struct err *e)
 {
-	for (size_t i = 0; i < s->rules->kept.n; i++) {
+	for (size_t i = 0; i < import_kept(s->rules); i++) {
 		const struct jnode *v = jnode_get(j, table_cell(&s->rules->kept, i));
 		if (!v)
 			return err_set(e, ERR_DATA, "has no field `%.60s'", table_cell(&s->rules->kept, i));
+		if (s->rules->id == ID_FIELD && i + 1 == s->rules->kept.n && (v->type == JNODE_NULL || v->n == 0))
+			return err_set(e, ERR_DATA, "field `%.60s' is not an id", table_cell(&s->rules->kept, i));
 		if (keep(s, i, v, e))
 			return -1;
 	}

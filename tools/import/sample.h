@@ -38,7 +38,15 @@ struct sample_rules {
 	struct label_set *classes; /* names that are known */
 	bool given;                /* there are no others; else they are learnt */
 	struct table_row kept;     /* names of fields that are kept as text */
+	enum import_id { ID_NONE, ID_FIELD, ID_HASH } id; /* the last of them: is called id in the output; is made */
 };
+
+/* How many of the kept fields the input has. */
+static inline size_t
+import_kept(const struct sample_rules *r)
+{
+	return r->kept.n - (r->id == ID_HASH);
+}
 
 struct sample {
 	const struct sample_rules *rules;
@@ -59,6 +67,9 @@ void sample_free(struct sample *s);
 /* The fields of the output, and the values of the sample in their order. */
 int sample_fields(const struct sample_rules *r, struct ten_head *h, struct err *e);
 size_t sample_values(const struct sample *s, struct ten_value *v);
+/* The id of the record whose values those are, of which it is the last: 32 hexadecimal digits, the XXH3-128 of all others
+ * (each as the number of its elements, u64, and its bytes). */
+int sample_hash(struct sample *s, const struct ten_head *h, struct ten_value *v, struct err *e);
 /* Of opinions: how many records the sample makes, and the values of the i-th. */
 size_t sample_records(const struct sample *s);
 int sample_opinion(struct sample *s, size_t i, struct ten_value *v, struct err *e);
