@@ -21,15 +21,17 @@ struct tokens {
 	struct vocab_file vocab;
 	int64_t vocab_size;
 	int32_t end;
-	bool open, leads;          /* the token between documents is the first of one, not the last */
+	bool open, leads;          /* the token between documents stands before them, */
+	bool waiting;              /* and the last was one, of which is not known yet whether it ends a document, too */
 	struct cli_out out;
 	int32_t *ids;              /* of the document */
 	size_t n, cap;
 	uint64_t documents, total;
 };
 
-/* The first file says what the tokens are, and where the token stands that divides documents: llm.c's own programs put it
- * before each, ttok behind. */
+/* The first file says what the tokens are, and where the token stands that divides documents: at the end of each, unless
+ * the file begins with it. Then it stands before each (llm.c's own programs), and where two meet, the first ends the
+ * document before (ttok with a vocabulary that has one token for both). */
 static void
 open_output(struct tokens *t, const struct arrays *a, int64_t first)
 {
@@ -67,18 +69,34 @@ end_document(struct tokens *t)
 }
 
 static void
-add_token(struct tokens *t, const char *name, uint32_t id, uint64_t place, bool known)
+push(struct tokens *t, int32_t id)
 {
 	struct err e;
+	if (t->n == t->cap && mem_grow(&t->ids, &t->cap, t->n + 1, sizeof *t->ids, "a document", &e))
+		cli_fail(&e);
+	t->ids[t->n++] = id;
+}
+
+static void
+add_token(struct tokens *t, const char *name, uint32_t id, uint64_t place, bool known)
+{
 	if (id >= t->vocab_size)
 		cli_die(ERR_DATA, "%s: token %" PRIu64 " is %" PRIu32 ", but the vocabulary has %" PRId64 "%s", name, place, id, t->vocab_size,
 		    known ? "" : ", as the header says; -m names another");
 	bool divides = (int32_t)id == t->end;
-	if (divides && t->leads)
+	if (t->waiting) {
+		if (divides)
+			push(t, t->end);
 		end_document(t);
-	if (t->n == t->cap && mem_grow(&t->ids, &t->cap, t->n + 1, sizeof *t->ids, "a document", &e))
-		cli_fail(&e);
-	t->ids[t->n++] = (int32_t)id;
+		if (!divides)
+			push(t, t->end);
+		t->waiting = false;
+	}
+	if (divides && t->leads && t->n) {
+		t->waiting = true;
+		return;
+	}
+	push(t, (int32_t)id);
 	if (divides && !t->leads)
 		end_document(t);
 }
@@ -142,6 +160,8 @@ import_llmc(const struct arrays *a)
 	}
 	if (!t.open)
 		cli_die(ERR_DATA, "there are no tokens");
+	if (t.waiting)
+		push(&t, t.end);
 	end_document(&t);
 	cli_close_out(&t.out);
 	cli_account(a->quiet, "documents=%" PRIu64 " tokens=%" PRIu64, t.documents, t.total);
