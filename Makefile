@@ -6,7 +6,7 @@ BUILD = build
 
 # ---- dependencies, each with the Debian package that has it ----------------------------------
 PKGS = openblas:libopenblas-dev libzstd:libzstd-dev libxxhash:libxxhash-dev \
-	libutf8proc:libutf8proc-dev jansson:libjansson-dev
+	libutf8proc:libutf8proc-dev jansson:libjansson-dev zlib:zlib1g-dev
 TEST_PKGS = cmocka:libcmocka-dev
 # optional: with MPI (libopenmpi-dev) a training runs on several machines; `make MPI=` builds without
 MPI = $(shell pkg-config --cflags --libs ompi-c 2>/dev/null || mpicc -show 2>/dev/null)

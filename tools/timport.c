@@ -1,4 +1,4 @@
-/* timport - bring data in: text with labels, tags or numbers, chats, and judgements of answers */
+/* timport - bring data in: text, with labels, tags or numbers, chats, judgements of answers, arrays, tokens */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,27 +8,34 @@
 #include "base/mem.h"
 #include "base/tempfile.h"
 #include "common/cli.h"
+#include "common/docbatch.h"
 #include "common/spool.h"
+#include "import/arrays.h"
 #include "import/importing.h"
 
-enum { FORMAT_JSONL, FORMAT_TSV, FORMAT_CSV, FORMAT_CONLL };
+enum { FORMAT_JSONL, FORMAT_TSV, FORMAT_CSV, FORMAT_CONLL, FORMAT_TEXT, FORMAT_NPY, FORMAT_LLMC };
 
-static const char *const formats[] = {"jsonl", "tsv", "csv", "conll", NULL};
+static const char *const formats[] = {"jsonl", "tsv", "csv", "conll", "text", "npy", "llmc", NULL};
 static const char *const kinds[] = {"text", "labelled", "multilabel", "value", "tagged", "chat", "completion", "alpaca",
     "sharegpt", "preference", "liked", "rating", "clicks", NULL};
 
-static int format, kind = -1, zstd;
-static const char *columns, *labels, *keep, *output;
+static void (*const readers[])(struct importing *, int) = {import_json, import_table, import_table, import_conll, import_text};
+
+static int format, kind = -1, split = -1, zstd;
+static const char *columns, *labels, *keep, *id, *model, *output;
 static struct cli_list fields;
 static bool skip_bad, quiet;
 
 static const struct cli_opt opts[] = {
     {0, "as", "KIND", CLI_CHOICE, &kind, "text, labelled, multilabel, value, tagged, chat, completion, alpaca, sharegpt, preference, liked, rating or clicks (default text; tagged for conll)", 0, 0, kinds, false},
-    {0, "format", "NAME", CLI_CHOICE, &format, "jsonl, tsv, csv or conll (default jsonl)", 0, 0, formats, false},
+    {0, "format", "NAME", CLI_CHOICE, &format, "jsonl, tsv, csv, conll, text, npy or llmc (default jsonl)", 0, 0, formats, false},
     {0, "field", "OURS=NAME", CLI_LIST, &fields, "the input calls field OURS NAME; may be repeated", 0, 0, 0, false},
-    {0, "columns", "LIST", CLI_TEXT, &columns, "tsv, csv, conll: names of the columns (default the first line; conll: tokens first, tags last)", 0, 0, 0, false},
+    {0, "columns", "LIST", CLI_TEXT, &columns, "tsv, csv, conll: names of the columns (default the first line; conll: tokens first, tags last); npy: of the field (default values)", 0, 0, 0, false},
     {0, "labels", "LIST", CLI_TEXT, &labels, "the classes or tags, in their order; others are errors (default those that occur, sorted)", 0, 0, 0, false},
     {0, "keep", "LIST", CLI_TEXT, &keep, "fields to keep besides, as text", 0, 0, 0, false},
+    {0, "id", "FIELD", CLI_TEXT, &id, "a field id: what the input has in FIELD, or, for hash, a hash of the record", 0, 0, 0, false},
+    {0, "split", "HOW", CLI_CHOICE, &split, "text: documents end at blank (lines), line or file (default blank)", 0, 0, doc_splits, false},
+    {'m', "model", "FILE", CLI_TEXT, &model, "llmc: the vocabulary of the tokens, or a model that carries it", 0, 0, 0, true},
     {0, "skip-bad", NULL, CLI_FLAG, &skip_bad, "leave out and count what cannot be used", 0, 0, 0, false},
     CLI_OUTPUT(&output),
     CLI_ZSTD(&zstd),
@@ -36,7 +43,7 @@ static const struct cli_opt opts[] = {
 };
 
 static const struct cli_tool tool = {"timport", "[file ...]",
-    "Bring data in: text with labels, tags or numbers, chats, and judgements of answers.", opts, sizeof opts / sizeof *opts,
+    "Bring data in: text, with labels, tags or numbers, chats, judgements of answers, arrays, tokens.", opts, sizeof opts / sizeof *opts,
     "timport --as labelled reviews.jsonl -o reviews.ten\n"
     "timport --as labelled --format tsv --columns text,label reviews.tsv -o reviews.ten\n"
     "timport --as chat chats.jsonl | tchat -m chat-base.ten -o rows.ten\n"
@@ -66,6 +73,14 @@ set_names(struct importing *m)
 	m->rules.classes = &m->classes;
 	if (keep && table_split(&m->rules.kept, keep, &e))
 		cli_fail(&e);
+	if (!id)
+		return;
+	size_t before = m->rules.kept.n;
+	m->rules.id = strcmp(id, "hash") == 0 ? ID_HASH : ID_FIELD;
+	if (table_split(&m->rules.kept, id, &e))
+		cli_fail(&e);
+	if (!*id || m->rules.kept.n != before + 1)
+		cli_die(ERR_USAGE, "--id %s: is not the name of one field", id);
 }
 
 static bool
@@ -151,6 +166,7 @@ prepare(struct importing *m, struct ten_head *h)
 	if (sample_open(&m->sample, &m->rules, &e) || sample_fields(&m->rules, h, &e) ||
 	    !(m->values = mem_zalloc(h->nfields, sizeof *m->values, "fields", &e)))
 		cli_fail(&e);
+	m->head = h;
 	if (!import_is_opinion(m->rules.kind) && (!has_classes(m) || m->rules.given)) {
 		open_output(m, h);
 		return;
@@ -165,17 +181,33 @@ check_options(const struct importing *m)
 {
 	bool needed[IMPORT_NAMES];
 	sample_needs(m->rules.kind, needed);
+	bool array = format == FORMAT_NPY || format == FORMAT_LLMC, from_field = id && m->rules.id == ID_FIELD;
 	if (columns && format == FORMAT_JSONL)
-		cli_die(ERR_USAGE, "--columns is for tsv, csv and conll; fields of JSON have names");
+		cli_die(ERR_USAGE, "--columns is for tsv, csv, conll and npy; fields of JSON have names");
+	if (array && (kind >= 0 || fields.n || labels || keep || id || skip_bad || (columns && format == FORMAT_LLMC)))
+		cli_die(ERR_USAGE, "%s has numbers, of which options for text say nothing", formats[format]);
+	if (model && format != FORMAT_LLMC)
+		cli_die(ERR_USAGE, "-m is the vocabulary of llmc");
+	if (split >= 0 && format != FORMAT_TEXT)
+		cli_die(ERR_USAGE, "--split is for text");
+	if (format == FORMAT_TEXT && (m->rules.kind != IMPORT_TEXT || fields.n || keep || columns || from_field))
+		cli_die(ERR_USAGE, "text has no fields and no names: --as text, and of ids --id hash");
 	if (format == FORMAT_CONLL && m->rules.kind != IMPORT_TAGGED)
 		cli_die(ERR_USAGE, "conll is words with tags: --as tagged");
-	if (format == FORMAT_CONLL && keep && !columns)
-		cli_die(ERR_USAGE, "--keep needs the names of the columns: --columns LIST");
+	if (format == FORMAT_CONLL && (keep || from_field) && !columns)
+		cli_die(ERR_USAGE, "--keep and --id need the names of the columns: --columns LIST");
 	if ((format == FORMAT_TSV || format == FORMAT_CSV) && (import_is_opinion(m->rules.kind) ||
 	    needed[NAME_TOKENS] || needed[NAME_MESSAGES] || needed[NAME_CONVERSATIONS] || needed[NAME_INSTRUCTION]))
 		cli_die(ERR_USAGE, "--as %s is not for tables", kinds[m->rules.kind]);
 	if (labels && !has_classes(m))
 		cli_die(ERR_USAGE, "--labels is for labelled, multilabel and tagged");
+}
+
+static void
+import_arrays(char **files, size_t n)
+{
+	struct arrays a = {files, n, columns ? columns : "values", model, output, zstd, quiet};
+	(format == FORMAT_NPY ? import_npy : import_llmc)(&a);
 }
 
 int
@@ -189,19 +221,24 @@ main(int argc, char **argv)
 	m.columns = columns;
 	m.csv = format == FORMAT_CSV;
 	m.skip_bad = skip_bad;
-	check_options(&m);
+	m.split = split >= 0 ? (enum document_split)split : SPLIT_BLANK;
 	set_names(&m);
+	check_options(&m);
 	for (size_t i = 0; i < (n ? n : 1); i++) {
 		int fd = cli_input(n ? files[i] : NULL, &m.file);
 		cli_note_input(fd, m.file);
 		if (fd != STDIN_FILENO)
 			close(fd);
 	}
+	if (format == FORMAT_NPY || format == FORMAT_LLMC) {
+		import_arrays(files, n ? n : 1);
+		return 0;
+	}
 	prepare(&m, &h);
 	for (size_t i = 0; i < (n ? n : 1); i++) {
 		int fd = cli_input(n ? files[i] : NULL, &m.file);
 		m.line = 0;
-		(format == FORMAT_JSONL ? import_json : format == FORMAT_CONLL ? import_conll : import_table)(&m, fd);
+		readers[format](&m, fd);
 		if (fd != STDIN_FILENO)
 			close(fd);
 	}

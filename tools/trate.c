@@ -53,6 +53,7 @@ struct session {
 	struct step *steps; /* given in this run, for undoing */
 	size_t n, cap;
 	uint64_t before, skipped;
+	struct jread json; /* the line being recalled */
 };
 
 /* ---- what is in the file already ---- */
@@ -70,14 +71,11 @@ is_json(const char *line, size_t n)
 static int
 recall(struct session *s, struct sample *sample, const char *line, size_t n, struct err *e)
 {
-	json_error_t error;
-	json_t *j = json_loadb(line, n, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &error);
 	const struct opinion *o = &sample->opinion;
 	XXH128_hash_t key;
 	uint32_t at;
 	sample_reset(sample);
-	int rc = j ? sample_json(sample, j, e) : err_set(e, ERR_DATA, "%s", error.text);
-	json_decref(j);
+	int rc = jread_parse(&s->json, line, n, e) || sample_json(sample, s->json.nodes, e) ? -1 : 0;
 	if (rc || o->rater.size != strlen(rater) || memcmp(o->rater.data, rater, o->rater.size) != 0)
 		return rc;
 	struct item item = tasks_item_of(sample);
@@ -107,6 +105,7 @@ recall_all(struct session *s)
 			cli_die(e.code, "%s: line %" PRIu64 ": %s", output, line, e.msg);
 	}
 	sample_free(&sample);
+	jread_free(&s->json);
 }
 
 /* ---- a judgement ---- */

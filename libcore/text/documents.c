@@ -1,9 +1,7 @@
 #include "text/documents.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/mem.h"
 
@@ -13,13 +11,15 @@ void
 documents_open(struct documents *d, int fd, const char *name, enum document_split split,
     const char *separator)
 {
-	*d = (struct documents){.fd = fd, .name = name, .split = split, .separator = separator,
+	*d = (struct documents){.name = name, .split = split, .separator = separator,
 	    .separator_size = separator ? strlen(separator) : 0};
+	infile_open(&d->in, fd, name);
 }
 
 void
 documents_close(struct documents *d)
 {
+	infile_close(&d->in);
 	free(d->buf);
 	memset(d, 0, sizeof *d);
 }
@@ -35,14 +35,11 @@ fill(struct documents *d, struct err *e)
 	}
 	if (mem_grow(&d->buf, &d->cap, d->end + CHUNK, 1, "a document", e))
 		return err_prefix(e, "%s", d->name);
-	ssize_t got;
-	do
-		got = read(d->fd, d->buf + d->end, d->cap - d->end);
-	while (got < 0 && errno == EINTR);
-	if (got < 0)
-		return err_errno(e, "%s", d->name);
+	size_t got;
+	if (infile_read(&d->in, d->buf + d->end, d->cap - d->end, &got, e))
+		return -1;
 	d->eof = got == 0;
-	d->end += (size_t)got;
+	d->end += got;
 	return 0;
 }
 

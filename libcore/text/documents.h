@@ -2,14 +2,14 @@
  *
  * By file, line or blank line, documents keep the bytes that divide them, so that they
  * joined are the input, byte for byte; a separator is left out, and joined by it they are the
- * input. */
+ * input. What is compressed with gzip or zstd is read as what it holds (base/infile.h). */
 #ifndef TENON_TEXT_DOCUMENTS_H
 #define TENON_TEXT_DOCUMENTS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/err.h"
+#include "base/infile.h"
 
 enum document_split {
 	SPLIT_BLANK, /* a document ends with the blank lines after it */
@@ -19,7 +19,7 @@ enum document_split {
 };
 
 struct documents {
-	int fd;
+	struct infile in;
 	const char *name;   /* for messages, borrowed */
 	enum document_split split;
 	const char *separator;

@@ -78,7 +78,11 @@ tppo -q -m @ --reward false -n 2 --steps 1 -o out.ten tokens.ten | init.ten
 tppo -q -m init.ten --reward false -n 2 --steps 1 -o out.ten @ | tokens.ten
 tppo -q -m init.ten --reward false -n 2 --steps 1 --eval @ -o out.ten tokens.ten | tokens.ten
 tppo -q -m init.ten --reward false -n 2 --steps 1 --reference @ -o out.ten tokens.ten | init.ten
-tppo -q -m chatty.ten --reward false -n 2 --steps 1 -o out.ten @ | chats.ten'
+tppo -q -m chatty.ten --reward false -n 2 --steps 1 -o out.ten @ | chats.ten
+texport -q --to jsonl @ -o out.jsonl | labelled.ten
+texport -q --to npy --field ids @ -o out.npy | rows.ten
+texport -q --to llmc @ -o out.bin | tokens.ten
+timport -q --format llmc -m @ tokens.bin -o out.ten | vocab.ten'
 
 # @ is where /dev/full stands; a row without @ writes to standard output
 writers='
@@ -138,6 +142,11 @@ teval -q --task -m classifier.ten --calibration @ labelled.ten -o /dev/null
 teval -q --predicted predictions.ten
 tgen -q --chat -m chatty.ten -n 2 --prompt x
 timport -q --as preference judged.jsonl -o @
+texport -q --to jsonl labelled.ten
+texport -q --to csv labelled.ten -o @
+texport -q --to npy embeddings.ten --field embedding -o @
+texport -q --to llmc tokens.ten
+timport -q --format llmc tokens.bin -o @
 trate -q --rater r -o kept.jsonl judged.ten
 trate -q --rater r -o @ judged.ten
 tagree -q judged.ten
@@ -145,7 +154,7 @@ tagree -q -o @ judged.ten
 tagree -q --raters @ judged.ten'
 
 # tools that no row of a table fits: they write only files by name, one is below
-no_reader='tvocab timport'
+no_reader='tvocab'
 no_writer='tsplit tpretrain tfinetune treward tprefer tppo'
 
 mkdir work && cd work || exit 1
@@ -159,6 +168,7 @@ tvocab -q -n 280 --special '<|endoftext|>' --special '<|mask|>' stories.txt -o v
     ttok -q -m vocab.ten stories.txt -o tokens.ten &&
     timport -q --as labelled stories.jsonl | ttok -q --records -m vocab.ten -o labelled.ten &&
     timport -q --as labelled stories.jsonl -o text.ten &&
+    texport -q --to llmc tokens.ten -o tokens.bin &&
     tpack -q -l 16 tokens.ten -o rows.ten &&
     tinit -q --layers 1 --heads 1 --width 8 --context 16 --vocab vocab.ten -o init.ten &&
     tinit -q --arch bert --layers 1 --heads 1 --width 8 --context 64 --vocab vocab.ten -o bert.ten &&
@@ -210,6 +220,7 @@ while IFS='|' read -r command good; do
 		case $what:$command in
 		# these take any kind
 		kind.ten:tdump\ -m*) ;;
+		kind.ten:texport\ -q\ --to\ jsonl*) continue ;;
 		kind.ten:tdump*|kind.ten:tcheck*|kind.ten:tcat\ -q\ [-@]*|kind.ten:tshuf*|kind.ten:tsplit*) continue ;;
 		esac
 		timeout 20 ${command/@/$what} </dev/null >/dev/null 2>../err

@@ -1,7 +1,6 @@
 #include "common/docbatch.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -33,6 +32,7 @@ void
 doc_batch_close(struct doc_batch *b)
 {
 	documents_close(&b->docs);
+	jread_free(&b->json);
 	free(b->bytes);
 	free(b->ends);
 	memset(b, 0, sizeof *b);
@@ -58,9 +58,10 @@ open_next(struct doc_batch *b)
 static void
 close_file(struct doc_batch *b)
 {
-	if (b->docs.fd != STDIN_FILENO)
-		close(b->docs.fd);
+	int fd = b->docs.in.fd;
 	documents_close(&b->docs);
+	if (fd != STDIN_FILENO)
+		close(fd);
 	b->open = false;
 }
 
@@ -82,17 +83,15 @@ append(struct doc_batch *b, const char *text, size_t n)
 static void
 append_json(struct doc_batch *b, const char *text, size_t n)
 {
-	json_error_t error;
+	struct err e;
 	const char *field = b->opts->field ? b->opts->field : "text";
 	b->line++;
-	json_t *j = json_loadb(text, n, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &error);
-	if (!j)
-		cli_die(ERR_DATA, "%s: line %" PRIu64 ": %s", b->docs.name, b->line, error.text);
-	json_t *t = json_object_get(j, field);
-	if (!json_is_string(t))
+	if (jread_parse(&b->json, text, n, &e))
+		cli_die(e.code, "%s: line %" PRIu64 ": %s", b->docs.name, b->line, e.msg);
+	const struct jnode *t = jnode_get(b->json.nodes, field);
+	if (!jnode_is(t, JNODE_STRING))
 		cli_die(ERR_DATA, "%s: line %" PRIu64 ": has no text in field `%s'", b->docs.name, b->line, field);
-	append(b, json_string_value(t), json_string_length(t));
-	json_decref(j);
+	append(b, t->text, t->n);
 }
 
 static bool

@@ -9,6 +9,7 @@
 
 #include "common/cli.h"
 #include "text/documents.h"
+#include "text/jsonread.h"
 
 /* The rows of the option table that say what a document is. */
 struct doc_opts {
@@ -30,6 +31,7 @@ struct doc_batch {
 	struct documents docs;
 	bool open;
 	uint64_t line;        /* of the JSON lines of this file */
+	struct jread json;
 	char *bytes;          /* of the batch */
 	size_t nbytes, cap_bytes;
 	size_t *ends;         /* of each document within bytes */

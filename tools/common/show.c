@@ -154,6 +154,16 @@ show_text(FILE *out, const void *text, size_t n, size_t limit)
 	return false;
 }
 
+bool
+show_is_utf8(const void *text, size_t n, size_t *at)
+{
+	const unsigned char *p = text;
+	size_t len = 1;
+	for (*at = 0; *at < n && len; *at += len)
+		len = p[*at] < 0x80 ? 1 : utf8_length(p + *at, n - *at);
+	return len > 0;
+}
+
 /* `quote` is one quote, or two inside a quoted cell of CSV. */
 static void
 json_string(FILE *out, const void *text, size_t n, const char *quote)
@@ -161,6 +171,13 @@ json_string(FILE *out, const void *text, size_t n, const char *quote)
 	const unsigned char *p = text, *end = p + n;
 	fputs(quote, out);
 	while (p < end) {
+		const unsigned char *from = p;
+		while (p < end && *p >= 0x20 && *p < 0x7f && *p != '"' && *p != '\\')
+			p++;
+		if (p > from) {
+			fwrite(from, 1, (size_t)(p - from), out);
+			continue;
+		}
 		size_t len = utf8_length(p, (size_t)(end - p));
 		if (!len)
 			fprintf(out, "\\udc%02x", *p);

@@ -18,6 +18,9 @@ size_t show_element(char out[40], const struct ten_field *f, const void *data, u
 double show_number(const struct ten_field *f, const void *data, uint64_t i);
 bool show_is_number(const struct ten_field *f); /* not TEXT */
 
+/* Whether the bytes are UTF-8 (RFC 3629); the place of the first that is not in *at. */
+bool show_is_utf8(const void *p, size_t n, size_t *at);
+
 /* Bytes with \n, \t, \", \\, and \xNN for other control characters and invalid UTF-8. No quotes
  * around. Stops after `limit` characters (0: none) and returns whether it did. */
 bool show_text(FILE *out, const void *p, size_t n, size_t limit);

@@ -1,9 +1,7 @@
 #include "common/table.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/mem.h"
 
@@ -12,12 +10,14 @@ enum { ROOM = 1 << 16 };
 void
 table_open(struct table *t, int fd, const char *name, bool csv)
 {
-	*t = (struct table){.fd = fd, .name = name, .csv = csv};
+	*t = (struct table){.csv = csv};
+	infile_open(&t->in, fd, name);
 }
 
 void
 table_close(struct table *t)
 {
+	infile_close(&t->in);
 	free(t->buf);
 	memset(t, 0, sizeof *t);
 }
@@ -42,16 +42,13 @@ next_byte(struct table *t, struct err *e)
 		err_nomem(e, ROOM, "a read buffer");
 		return -2;
 	}
-	ssize_t got;
-	do
-		got = read(t->fd, t->buf, ROOM);
-	while (got < 0 && errno == EINTR);
-	if (got < 0) {
-		err_errno(e, "%s: cannot read", t->name);
+	size_t got;
+	if (infile_read(&t->in, t->buf, ROOM, &got, e)) {
+		t->failed = true;
 		return -2;
 	}
 	t->eof = got == 0;
-	t->n = (size_t)got;
+	t->n = got;
 	t->at = 0;
 	return t->eof ? -1 : (unsigned char)t->buf[t->at++];
 }
@@ -74,22 +71,45 @@ end_cell(struct table_row *r, struct err *e)
 	return 0;
 }
 
-/* A cell in quotes, behind the first: its bytes go into the row. Returns the byte behind the last. */
+/* Bytes go into the row up to one at which `stop` says 1, which is returned; -1 and -2 as above. */
+static int
+run(struct table *t, struct table_row *r, const char stop[256], struct err *e)
+{
+	for (;;) {
+		const char *p = t->buf + t->at;
+		size_t m = 0, left = t->n - t->at;
+		while (m < left && !stop[(unsigned char)p[m]])
+			m++;
+		if (mem_grow(&r->bytes, &r->cap, r->size + m, 1, "a row", e))
+			return -2;
+		if (m)
+			memcpy(r->bytes + r->size, p, m);
+		r->size += m;
+		t->at += m;
+		int c = next_byte(t, e); /* the one that stopped, or the first of more */
+		if (c < 0 || stop[c])
+			return c;
+		if (put(r, c, e))
+			return -2;
+	}
+}
+
+/* A cell in quotes, behind the first: its bytes go into the row. Returns the byte behind the last, of a line end the
+ * feed. */
 static int
 quoted(struct table *t, struct table_row *r, struct err *e)
 {
+	static const char stop[256] = {['"'] = 1, ['\n'] = 1};
 	for (;;) {
-		int c = next_byte(t, e);
-		if (c == -2)
-			return c;
+		int c = run(t, r, stop, e);
 		if (c == -1) {
 			err_set(e, ERR_DATA, "a quote that is opened and never closed");
 			return -2;
 		}
 		t->line += c == '\n';
 		if (c == '"' && (c = next_byte(t, e)) != '"')
-			return c;
-		if (put(r, c, e))
+			return c == '\r' ? next_byte(t, e) : c;
+		if (c == -2 || put(r, c, e))
 			return -2;
 	}
 }
@@ -109,6 +129,8 @@ skip_line(struct table *t, int c, const char *what, struct err *e)
 int
 table_next(struct table *t, struct table_row *r, struct err *e)
 {
+	static const char tsv_stop[256] = {['\t'] = 1, ['\n'] = 1}, csv_stop[256] = {[','] = 1, ['\n'] = 1, ['"'] = 1};
+	const char *stop = t->csv ? csv_stop : tsv_stop;
 	int separator = t->csv ? ',' : '\t', c;
 	*r = (struct table_row){.bytes = r->bytes, .cap = r->cap, .ends = r->ends, .cap_ends = r->cap_ends};
 	do {
@@ -118,25 +140,28 @@ table_next(struct table *t, struct table_row *r, struct err *e)
 	} while (c == '\n' || (c == '\r' && t->csv));
 	if (c < 0)
 		return c == -1 ? 0 : -1;
-	for (bool start = true;; c = next_byte(t, e)) {
-		if (start && t->csv && c == '"') {
+	for (;; c = next_byte(t, e)) { /* a cell, of which c is the first byte */
+		size_t from = r->size;
+		bool quotes = t->csv && c == '"';
+		if (quotes) {
 			c = quoted(t, r, e);
-			if (c != separator && c != '\n' && c != '\r' && c >= 0)
+			if (c != separator && c != '\n' && c >= 0)
 				return skip_line(t, c, "text behind a closing quote", e);
-		} else if (t->csv && c == '"') {
-			return skip_line(t, c, "a quote within a cell that does not begin with one", e);
+		} else if (c >= 0 && !stop[c]) {
+			c = put(r, c, e) ? -2 : run(t, r, stop, e);
 		}
+		if (c == '"')
+			return skip_line(t, c, "a quote within a cell that does not begin with one", e);
 		if (c == -2)
 			return -1;
-		start = c == separator;
-		if (c == -1 || c == '\n') {
-			t->line++;
-			if (r->size && r->bytes[r->size - 1] == '\r')
-				r->size--;
-			return end_cell(r, e) ? -1 : 1;
-		}
-		if (start ? end_cell(r, e) : put(r, c, e))
+		bool last = c == -1 || c == '\n';
+		t->line += last;
+		if (last && !quotes && r->size > from && r->bytes[r->size - 1] == '\r')
+			r->size--;
+		if (end_cell(r, e))
 			return -1;
+		if (last)
+			return 1;
 	}
 }
 

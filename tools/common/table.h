@@ -1,5 +1,5 @@
 /* table.h - rows of tab-separated values (no quotes: a cell ends at a tab) or of comma-separated values (RFC
- * 4180: cells in double quotes may hold commas, line ends and doubled quotes). */
+ * 4180: cells in double quotes may hold commas, line ends and doubled quotes), compressed or not. */
 #ifndef TENON_TOOLS_TABLE_H
 #define TENON_TOOLS_TABLE_H
 
@@ -7,15 +7,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/err.h"
+#include "base/infile.h"
 
 struct table {
-	int fd;
-	const char *name; /* for messages, borrowed, as fd */
+	struct infile in;
 	bool csv;
 	char *buf;        /* bytes that were read */
 	size_t n, at;
-	bool eof, began;
+	bool eof;
+	bool failed;      /* the input cannot be read on */
 	uint64_t line, first_line; /* lines read; the line at which the last row began */
 };
 
@@ -26,10 +26,11 @@ struct table_row {
 	size_t n, cap_ends;
 };
 
+/* fd and name are borrowed. */
 void table_open(struct table *t, int fd, const char *name, bool csv);
 void table_close(struct table *t);
-/* The next row: 1, 0 at the end, -1: ERR_RUNTIME, or ERR_DATA with a message that names neither file nor line; then
- * the next call goes on behind. Empty lines are passed over. */
+/* The next row: 1, 0 at the end, -1: t->failed, with a message that is whole, or ERR_DATA with one that names neither file
+ * nor line; then the next call goes on behind. Empty lines are passed over. */
 int table_next(struct table *t, struct table_row *row, struct err *e);
 /* A row from a list with commas, for names. */
 int table_split(struct table_row *row, const char *list, struct err *e);

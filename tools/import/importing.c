@@ -1,12 +1,10 @@
 #include "import/importing.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "text/documents.h"
 
 /* What is wrong with the record that begins at the line. */
 static void
@@ -35,12 +33,34 @@ import_put(struct importing *m, int rc, const struct err *why)
 			sample_values(&m->sample, m->values);
 		else if (sample_opinion(&m->sample, i, m->values, &e))
 			cli_fail(&e);
+		if (m->rules.id == ID_HASH && sample_hash(&m->sample, m->head, m->values, &e))
+			cli_fail(&e);
 		if (!m->spool)
 			cli_write(&m->out, m->values);
 		else if (ten_write(m->spool, m->values, &e))
 			cli_fail(&e);
 	}
 	m->undecided += n == 0;
+}
+
+/* ---- plain text ---- */
+
+void
+import_text(struct importing *m, int fd)
+{
+	struct err e, why;
+	struct documents d;
+	const char *text;
+	size_t n;
+	int got;
+	documents_open(&d, fd, m->file, m->split, NULL);
+	while ((got = documents_next(&d, &text, &n, &e)) > 0) {
+		sample_reset(&m->sample);
+		import_put(m, sample_text(&m->sample, text, n, &why), &why);
+	}
+	if (got < 0)
+		cli_fail(&e);
+	documents_close(&d);
 }
 
 /* ---- JSON lines ---- */
@@ -59,23 +79,22 @@ import_json(struct importing *m, int fd)
 {
 	struct err e, why;
 	struct documents d;
+	struct jread r = {0};
 	const char *line;
 	size_t n;
 	int got;
 	documents_open(&d, fd, m->file, SPLIT_LINE, NULL);
 	while ((got = documents_next(&d, &line, &n, &e)) > 0) {
-		json_error_t error;
 		m->line++;
 		if (blank(line, n))
 			continue;
-		json_t *j = json_loadb(line, n, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &error);
 		sample_reset(&m->sample);
-		int rc = j ? sample_json(&m->sample, j, &why) : err_set(&why, ERR_DATA, "%s", error.text);
+		int rc = jread_parse(&r, line, n, &why) || sample_json(&m->sample, r.nodes, &why) ? -1 : 0;
 		import_put(m, rc, &why);
-		json_decref(j);
 	}
 	if (got < 0)
 		cli_fail(&e);
+	jread_free(&r);
 	documents_close(&d);
 }
 
@@ -107,9 +126,11 @@ import_table(struct importing *m, int fd)
 	sample_needs(m->rules.kind, needed);
 	for (int i = 0; i < IMPORT_NAMES; i++)
 		column[i] = needed[i] ? column_of(m, &names, m->rules.names[i]) : SIZE_MAX;
-	for (size_t i = 0; i < m->rules.kept.n; i++)
+	for (size_t i = 0; i < import_kept(&m->rules); i++)
 		kept[i] = column_of(m, &names, table_cell(&m->rules.kept, i));
 	while ((got = table_next(&t, &row, &e)) != 0) {
+		if (t.failed)
+			cli_fail(&e);
 		m->line = t.first_line;
 		if (got > 0) {
 			sample_reset(&m->sample);
@@ -156,7 +177,7 @@ add_line(struct importing *m, const struct cells *c, size_t word, size_t tag, co
 	tag = tag == SIZE_MAX ? c->n - 1 : tag;
 	if (c->n < 2 || word >= c->n || tag >= c->n || (want && c->n != want))
 		return err_set(e, ERR_DATA, "has %zu columns%s", c->n, c->n < 2 ? ", at least a word and its tag are needed" : "");
-	for (size_t i = 0; i < m->rules.kept.n && m->sample.n == 0; i++)
+	for (size_t i = 0; i < import_kept(&m->rules) && m->sample.n == 0; i++)
 		if (sample_keep(&m->sample, i, c->text[kept[i]], c->size[kept[i]], e))
 			return -1;
 	return sample_word(&m->sample, c->text[word], c->size[word], e) ||
@@ -179,7 +200,7 @@ import_conll(struct importing *m, int fd)
 		word = column_of(m, &names, m->rules.names[NAME_TOKENS]);
 		tag = column_of(m, &names, m->rules.names[NAME_TAGS]);
 	}
-	for (size_t i = 0; i < m->rules.kept.n; i++)
+	for (size_t i = 0; i < import_kept(&m->rules); i++)
 		kept[i] = column_of(m, &names, table_cell(&m->rules.kept, i));
 	documents_open(&d, fd, m->file, SPLIT_LINE, NULL);
 	sample_reset(&m->sample);

@@ -7,6 +7,7 @@
 
 #include "common/cli.h"
 #include "import/sample.h"
+#include "text/documents.h"
 
 struct importing {
 	struct sample_rules rules;
@@ -20,6 +21,8 @@ struct importing {
 	struct ten_writer *spool;/* or NULL */
 	uint64_t records, bad, undecided;
 	const char *columns;     /* names, with commas; NULL: the first line has them */
+	const struct ten_head *head; /* of the records, all the fields that they may have */
+	enum document_split split;   /* of plain text */
 	bool csv, skip_bad;
 };
 
@@ -30,5 +33,6 @@ void import_put(struct importing *m, int rc, const struct err *why);
 void import_json(struct importing *m, int fd);
 void import_table(struct importing *m, int fd);
 void import_conll(struct importing *m, int fd);
+void import_text(struct importing *m, int fd);
 
 #endif

@@ -8,38 +8,38 @@
 
 /* A text is what the user says; an array, a conversation. */
 static int
-add_prompt(struct sample *s, const json_t *j, struct err *e)
+add_prompt(struct sample *s, const struct jnode *j, struct err *e)
 {
 	const char *const *names = s->rules->names;
-	const json_t *prompt = json_object_get(j, names[NAME_PROMPT]);
+	const struct jnode *prompt = jnode_get(j, names[NAME_PROMPT]);
 	if (turns_of_system(s, j, names[NAME_SYSTEM], e))
 		return -1;
-	if (json_is_array(prompt) || (!prompt && json_object_get(j, names[NAME_MESSAGES])))
+	if (jnode_is(prompt, JNODE_ARRAY) || (!prompt && jnode_get(j, names[NAME_MESSAGES])))
 		return turns_of_messages(s, j, names[prompt ? NAME_PROMPT : NAME_MESSAGES], names[NAME_ROLE], names[NAME_CONTENT], e);
 	prompt = member_text(j, names[NAME_PROMPT], e);
-	return prompt ? sample_turn(s, ROLE_USER, json_string_value(prompt), json_string_length(prompt), e) : -1;
+	return prompt ? sample_turn(s, ROLE_USER, prompt->text, prompt->n, e) : -1;
 }
 
 static int
-add_answer(struct sample *s, const json_t *j, const char *name, struct err *e)
+add_answer(struct sample *s, const struct jnode *j, const char *name, struct err *e)
 {
-	const json_t *v = member_text(j, name, e);
+	const struct jnode *v = member_text(j, name, e);
 	if (!v)
 		return -1;
-	if (json_string_length(v) == 0)
+	if (v->n == 0)
 		return err_set(e, ERR_DATA, "field `%.60s' is empty", name);
-	return opinion_answer(&s->opinion, json_string_value(v), json_string_length(v), e);
+	return opinion_answer(&s->opinion, v->text, v->n, e);
 }
 
 static int
-add_answers(struct sample *s, const json_t *j, struct err *e)
+add_answers(struct sample *s, const struct jnode *j, struct err *e)
 {
-	const json_t *a = member_array(j, s->rules->names[NAME_ANSWERS], e);
-	for (size_t i = 0; a && i < json_array_size(a); i++) {
-		const json_t *v = json_array_get(a, i);
-		if (!json_is_string(v))
+	const struct jnode *a = member_array(j, s->rules->names[NAME_ANSWERS], e);
+	const struct jnode *v = a ? jnode_first(a) : NULL;
+	for (size_t i = 0; a && i < a->count; i++, v = jnode_next(v)) {
+		if (!jnode_is(v, JNODE_STRING))
 			return err_set(e, ERR_DATA, "answer %zu is not text", i + 1);
-		if (opinion_answer(&s->opinion, json_string_value(v), json_string_length(v), e))
+		if (opinion_answer(&s->opinion, v->text, v->n, e))
 			return -1;
 	}
 	return a ? 0 : -1;
@@ -47,10 +47,10 @@ add_answers(struct sample *s, const json_t *j, struct err *e)
 
 /* One answer: as `completion', or as `answers' of one. */
 static int
-add_completion(struct sample *s, const json_t *j, struct err *e)
+add_completion(struct sample *s, const struct jnode *j, struct err *e)
 {
 	const char *const *names = s->rules->names;
-	if (json_object_get(j, names[NAME_COMPLETION]) || !json_object_get(j, names[NAME_ANSWERS]))
+	if (jnode_get(j, names[NAME_COMPLETION]) || !jnode_get(j, names[NAME_ANSWERS]))
 		return add_answer(s, j, names[NAME_COMPLETION], e);
 	if (add_answers(s, j, e))
 		return -1;
@@ -59,14 +59,14 @@ add_completion(struct sample *s, const json_t *j, struct err *e)
 
 /* Whole numbers from 0, each given to `add`. */
 static int
-add_numbers(struct sample *s, const json_t *j, const char *name, int (*add)(struct opinion *, uint32_t, struct err *),
+add_numbers(struct sample *s, const struct jnode *j, const char *name, int (*add)(struct opinion *, uint32_t, struct err *),
     struct err *e)
 {
-	const json_t *a = member_array(j, name, e);
-	for (size_t i = 0; a && i < json_array_size(a); i++) {
-		const json_t *v = json_array_get(a, i);
-		json_int_t x = json_integer_value(v);
-		if (!json_is_integer(v) || x < 0 || x > UINT32_MAX)
+	const struct jnode *a = member_array(j, name, e);
+	const struct jnode *v = a ? jnode_first(a) : NULL;
+	for (size_t i = 0; a && i < a->count; i++, v = jnode_next(v)) {
+		int64_t x = jnode_is(v, JNODE_INTEGER) ? v->integer : -1;
+		if (x < 0 || x > UINT32_MAX)
 			return err_set(e, ERR_DATA, "field `%.60s': element %zu is not a whole number from 0", name, i + 1);
 		if (add(&s->opinion, (uint32_t)x, e))
 			return -1;
@@ -78,49 +78,49 @@ add_numbers(struct sample *s, const json_t *j, const char *name, int (*add)(stru
 
 /* A number from 0, if it is there. */
 static int
-add_number(struct sample *s, const json_t *j, const char *name, enum opinion_option what, double *to, struct err *e)
+add_number(struct sample *s, const struct jnode *j, const char *name, enum opinion_option what, double *to, struct err *e)
 {
-	const json_t *v = json_object_get(j, name);
-	if (!v || json_is_null(v))
+	const struct jnode *v = jnode_get(j, name);
+	if (!v || jnode_is(v, JNODE_NULL))
 		return 0;
-	if (!json_is_number(v) || json_number_value(v) < 0)
+	if (!jnode_is_number(v) || jnode_number(v) < 0)
 		return err_set(e, ERR_DATA, "field `%.60s' is not a number from 0", name);
-	*to = json_number_value(v);
+	*to = jnode_number(v);
 	s->opinion.seen |= 1u << what;
 	return 0;
 }
 
 static int
-add_rater(struct sample *s, const json_t *j, const char *name, struct err *e)
+add_rater(struct sample *s, const struct jnode *j, const char *name, struct err *e)
 {
 	struct ten_membuf *to = &s->opinion.rater;
-	const json_t *v = json_object_get(j, name);
-	if (!v || json_is_null(v))
+	const struct jnode *v = jnode_get(j, name);
+	if (!v || jnode_is(v, JNODE_NULL))
 		return 0;
-	size_t n = json_string_length(v);
-	if (!json_is_string(v) || n == 0 || memchr(json_string_value(v), 0, n) || memchr(json_string_value(v), '\n', n))
+	size_t n = v->n;
+	if (!jnode_is(v, JNODE_STRING) || n == 0 || memchr(v->text, 0, n) || memchr(v->text, '\n', n))
 		return err_set(e, ERR_DATA, "field `%.60s' is not a name", name);
 	if (mem_grow(&to->data, &to->cap, n, 1, "a rater", e))
 		return -1;
-	memcpy(to->data, json_string_value(v), n);
+	memcpy(to->data, v->text, n);
 	to->size = n;
 	s->opinion.seen |= 1u << OPINION_RATER;
 	return 0;
 }
 
 static int
-add_optional(struct sample *s, const json_t *j, struct err *e)
+add_optional(struct sample *s, const struct jnode *j, struct err *e)
 {
 	const char *const *names = s->rules->names;
 	struct opinion *o = &s->opinion;
 	bool compared = s->rules->kind == IMPORT_PREFERENCE || s->rules->kind == IMPORT_CLICKS;
-	const json_t *positions = json_object_get(j, names[NAME_POSITIONS]);
+	const struct jnode *positions = jnode_get(j, names[NAME_POSITIONS]);
 	if (add_rater(s, j, names[NAME_RATER], e) || add_number(s, j, names[NAME_SECONDS], OPINION_SECONDS, &o->seconds, e) ||
 	    add_number(s, j, names[NAME_WEIGHT], OPINION_WEIGHT, &o->weight, e))
 		return -1;
 	if (compared && add_number(s, j, names[NAME_MARGIN], OPINION_MARGIN, &o->margin, e))
 		return -1;
-	if (s->rules->kind != IMPORT_PREFERENCE || !positions || json_is_null(positions))
+	if (s->rules->kind != IMPORT_PREFERENCE || !positions || jnode_is(positions, JNODE_NULL))
 		return 0;
 	o->seen |= 1u << OPINION_POSITIONS;
 	return add_numbers(s, j, names[NAME_POSITIONS], opinion_position, e);
@@ -129,11 +129,11 @@ add_optional(struct sample *s, const json_t *j, struct err *e)
 /* ---- the kinds ---- */
 
 static int
-add_preference(struct sample *s, const json_t *j, struct err *e)
+add_preference(struct sample *s, const struct jnode *j, struct err *e)
 {
 	const char *const *names = s->rules->names;
 	int rc;
-	if (json_object_get(j, names[NAME_ANSWERS]) && !json_object_get(j, names[NAME_CHOSEN]))
+	if (jnode_get(j, names[NAME_ANSWERS]) && !jnode_get(j, names[NAME_CHOSEN]))
 		rc = add_answers(s, j, e) || add_numbers(s, j, names[NAME_RANKS], opinion_rank, e);
 	else
 		rc = add_answer(s, j, names[NAME_CHOSEN], e) || add_answer(s, j, names[NAME_REJECTED], e) ||
@@ -142,11 +142,11 @@ add_preference(struct sample *s, const json_t *j, struct err *e)
 }
 
 static int
-add_liked(struct sample *s, const json_t *j, struct err *e)
+add_liked(struct sample *s, const struct jnode *j, struct err *e)
 {
 	const char *name = s->rules->names[NAME_LABEL];
-	const json_t *v = json_object_get(j, name);
-	json_int_t x = json_is_integer(v) ? json_integer_value(v) : json_is_boolean(v) ? json_is_true(v) : -1;
+	const struct jnode *v = jnode_get(j, name);
+	int64_t x = jnode_is(v, JNODE_INTEGER) ? v->integer : jnode_is(v, JNODE_TRUE) ? 1 : jnode_is(v, JNODE_FALSE) ? 0 : -1;
 	if (x != 0 && x != 1)
 		return err_set(e, ERR_DATA, v ? "field `%.60s' is not true, false, 1 or 0" : "has no field `%.60s'", name);
 	s->opinion.liked = (uint8_t)x;
@@ -154,46 +154,47 @@ add_liked(struct sample *s, const json_t *j, struct err *e)
 }
 
 static int
-add_rating(struct sample *s, const json_t *j, struct err *e)
+add_rating(struct sample *s, const struct jnode *j, struct err *e)
 {
 	const char *name = s->rules->names[NAME_RATING];
-	const json_t *v = json_object_get(j, name);
-	s->opinion.undecided = json_is_null(v); /* it was skipped */
-	if (!json_is_number(v) && !json_is_null(v))
+	const struct jnode *v = jnode_get(j, name);
+	s->opinion.undecided = jnode_is(v, JNODE_NULL); /* it was skipped */
+	if (!jnode_is_number(v) && !jnode_is(v, JNODE_NULL))
 		return err_set(e, ERR_DATA, v ? "field `%.60s' is not a number" : "has no field `%.60s'", name);
-	s->opinion.rating = json_number_value(v);
+	s->opinion.rating = jnode_number(v);
 	return add_completion(s, j, e) || add_optional(s, j, e) ? -1 : 0;
 }
 
 static int
-add_clicks(struct sample *s, const json_t *j, struct err *e)
+add_clicks(struct sample *s, const struct jnode *j, struct err *e)
 {
 	const char *name = s->rules->names[NAME_CLICKED];
 	if (add_answers(s, j, e) || add_optional(s, j, e))
 		return -1;
-	const json_t *a = member_array(j, name, e);
-	size_t *clicked = a ? mem_zalloc(json_array_size(a), sizeof *clicked, "clicks", e) : NULL;
+	const struct jnode *a = member_array(j, name, e);
+	size_t *clicked = a ? mem_zalloc(a->count, sizeof *clicked, "clicks", e) : NULL;
 	int rc = clicked ? 0 : -1;
-	for (size_t i = 0; i < json_array_size(a) && !rc; i++) {
-		const json_t *v = json_array_get(a, i);
-		if (!json_is_integer(v) || json_integer_value(v) < 0)
+	const struct jnode *v = a ? jnode_first(a) : NULL;
+	for (size_t i = 0; !rc && i < a->count; i++, v = jnode_next(v)) {
+		if (!jnode_is(v, JNODE_INTEGER) || v->integer < 0)
 			rc = err_set(e, ERR_DATA, "field `%.60s': element %zu is not the number of an answer, from 0", name, i + 1);
-		clicked[i] = (size_t)json_integer_value(v);
+		else
+			clicked[i] = (size_t)v->integer;
 	}
-	rc = rc || opinion_clicks(&s->opinion, clicked, json_array_size(a), e);
+	rc = rc || opinion_clicks(&s->opinion, clicked, a->count, e) ? -1 : 0;
 	free(clicked);
 	return rc ? -1 : 0;
 }
 
 static int
-add_unjudged(struct sample *s, const json_t *j, struct err *e)
+add_unjudged(struct sample *s, const struct jnode *j, struct err *e)
 {
-	bool several = json_object_get(j, s->rules->names[NAME_ANSWERS]) != NULL;
+	bool several = jnode_get(j, s->rules->names[NAME_ANSWERS]) != NULL;
 	return (several ? add_answers : add_completion)(s, j, e) || opinion_check_answers(&s->opinion, e) ? -1 : 0;
 }
 
 int
-opinion_json(struct sample *s, const json_t *j, struct err *e)
+opinion_json(struct sample *s, const struct jnode *j, struct err *e)
 {
 	if (add_prompt(s, j, e))
 		return -1;

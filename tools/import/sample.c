@@ -1,8 +1,10 @@
 #include "import/sample.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "base/mem.h"
 
@@ -90,7 +92,7 @@ sample_fields(const struct sample_rules *r, struct ten_head *h, struct err *e)
 	if (import_is_opinion(r->kind))
 		rc = rc || opinion_fields(r->kind, h, e);
 	for (size_t i = 0; i < r->kept.n && !rc; i++)
-		rc = ten_head_add(h, table_cell(&r->kept, i), TEN_TEXT, 8, 1, &ragged, e);
+		rc = ten_head_add(h, r->id && i + 1 == r->kept.n ? "id" : table_cell(&r->kept, i), TEN_TEXT, 8, 1, &ragged, e);
 	return rc ? -1 : 0;
 }
 
@@ -155,6 +157,41 @@ sample_values(const struct sample *s, struct ten_value *v)
 	return n;
 }
 
+static int
+append(struct ten_membuf *m, const char *text, size_t n, struct err *e)
+{
+	if (mem_grow(&m->data, &m->cap, m->size + n, 1, "a record", e))
+		return -1;
+	if (n)
+		memcpy(m->data + m->size, text, n);
+	m->size += n;
+	return 0;
+}
+
+int
+sample_hash(struct sample *s, const struct ten_head *h, struct ten_value *v, struct err *e)
+{
+	char text[33];
+	XXH128_canonical_t id;
+	XXH3_state_t *x = XXH3_createState();
+	size_t last = s->rules->kept.n - 1;
+	if (!x || XXH3_128bits_reset(x))
+		return err_nomem(e, 0, "a hash");
+	for (size_t i = 0; i + 1 < h->nfields; i++) {
+		XXH3_128bits_update(x, &v[i].count, sizeof v[i].count);
+		XXH3_128bits_update(x, v[i].data, v[i].count * ten_elem_size(&h->fields[i]));
+	}
+	XXH128_canonicalFromHash(&id, XXH3_128bits_digest(x));
+	XXH3_freeState(x);
+	for (size_t i = 0; i < 16; i++)
+		snprintf(text + 2 * i, 3, "%02x", id.digest[i]);
+	s->kept[last].size = 0;
+	if (append(&s->kept[last], text, 32, e))
+		return -1;
+	v[h->nfields - 1] = ten_vector(s->kept[last].data, 32);
+	return 0;
+}
+
 /* ---- in ---- */
 
 void
@@ -165,17 +202,6 @@ sample_reset(struct sample *s)
 	opinion_reset(&s->opinion);
 	for (size_t i = 0; i < s->rules->kept.n; i++)
 		s->kept[i].size = 0;
-}
-
-static int
-append(struct ten_membuf *m, const char *text, size_t n, struct err *e)
-{
-	if (mem_grow(&m->data, &m->cap, m->size + n, 1, "a record", e))
-		return -1;
-	if (n)
-		memcpy(m->data + m->size, text, n);
-	m->size += n;
-	return 0;
 }
 
 int
@@ -335,7 +361,7 @@ sample_row(struct sample *s, const struct table_row *row, const size_t column[IM
 		if (rc)
 			return -1;
 	}
-	for (size_t i = 0; i < s->rules->kept.n; i++)
+	for (size_t i = 0; i < import_kept(s->rules); i++)
 		if (sample_keep(s, i, table_cell(row, kept[i]), table_size(row, kept[i]), e))
 			return -1;
 	return sample_check(s, e);

@@ -2,7 +2,6 @@
 #ifndef TENON_IMPORT_SAMPLE_H
 #define TENON_IMPORT_SAMPLE_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -11,6 +10,7 @@
 #include "common/table.h"
 #include "import/opinion.h"
 #include "ten.h"
+#include "text/jsonread.h"
 #include "text/template.h"
 
 /* What the records are. */
@@ -38,7 +38,15 @@ struct sample_rules {
 	struct label_set *classes; /* names that are known */
 	bool given;                /* there are no others; else they are learnt */
 	struct table_row kept;     /* names of fields that are kept as text */
+	enum import_id { ID_NONE, ID_FIELD, ID_HASH } id; /* the last of them: is called id in the output; is made */
 };
+
+/* How many of the kept fields the input has. */
+static inline size_t
+import_kept(const struct sample_rules *r)
+{
+	return r->kept.n - (r->id == ID_HASH);
+}
 
 struct sample {
 	const struct sample_rules *rules;
@@ -59,6 +67,9 @@ void sample_free(struct sample *s);
 /* The fields of the output, and the values of the sample in their order. */
 int sample_fields(const struct sample_rules *r, struct ten_head *h, struct err *e);
 size_t sample_values(const struct sample *s, struct ten_value *v);
+/* The id of the record whose values those are, of which it is the last: 32 hexadecimal digits, the XXH3-128 of all others
+ * (each as the number of its elements, u64, and its bytes). */
+int sample_hash(struct sample *s, const struct ten_head *h, struct ten_value *v, struct err *e);
 /* Of opinions: how many records the sample makes, and the values of the i-th. */
 size_t sample_records(const struct sample *s);
 int sample_opinion(struct sample *s, size_t i, struct ten_value *v, struct err *e);
@@ -77,7 +88,7 @@ int sample_check(const struct sample *s, struct err *e); /* that nothing is miss
 int sample_learn(const struct sample *s, struct err *e); /* its labels, unless they are given */
 
 /* From a JSON object, from a line of a table. */
-int sample_json(struct sample *s, const json_t *j, struct err *e);
+int sample_json(struct sample *s, const struct jnode *j, struct err *e);
 /* column[name]: number of the column, SIZE_MAX: there is none; kept[i] likewise. */
 int sample_row(struct sample *s, const struct table_row *row, const size_t column[IMPORT_NAMES], const size_t *kept,
     struct err *e);

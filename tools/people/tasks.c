@@ -80,6 +80,7 @@ read_lines(struct tasks *t, const char *text, size_t n, const char *name, enum r
 {
 	struct err e;
 	struct sample s;
+	struct jread r = {0};
 	struct sample_rules rules = {.kind = IMPORT_ANSWERS};
 	memcpy(rules.names, import_names, sizeof rules.names);
 	if (sample_open(&s, &rules, &e))
@@ -87,22 +88,18 @@ read_lines(struct tasks *t, const char *text, size_t n, const char *name, enum r
 	uint64_t line = 1;
 	for (size_t at = 0, m; at < n; at += m + 1, line++) {
 		const char *end = memchr(text + at, '\n', n - at);
-		json_error_t error;
 		m = end ? (size_t)(end - text) - at : n - at;
 		if (blanks(text + at, m) == m)
 			continue;
-		json_t *j = json_loadb(text + at, m, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &error);
 		sample_reset(&s);
-		if (!j)
-			cli_die(ERR_DATA, "%s: line %" PRIu64 ": %s", name, line, error.text);
-		if (sample_json(&s, j, &e))
+		if (jread_parse(&r, text + at, m, &e) || sample_json(&s, r.nodes, &e))
 			cli_die(e.code, "%s: line %" PRIu64 ": %s", name, line, e.msg);
 		struct item item = tasks_item_of(&s);
 		const char *wrong = add_item(t, &item, mode);
 		if (wrong)
 			cli_die(ERR_DATA, "%s: line %" PRIu64 ": %s", name, line, wrong);
-		json_decref(j);
 	}
+	jread_free(&r);
 	sample_free(&s);
 }
 
