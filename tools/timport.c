@@ -1,4 +1,4 @@
-/* timport - bring data in: text with labels, tags or numbers, chats, and judgements of answers */
+/* timport - bring in text with labels, tags or numbers, chats, judgements of answers, and models */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,37 +10,41 @@
 #include "common/cli.h"
 #include "common/spool.h"
 #include "import/importing.h"
+#include "import/model.h"
 
 enum { FORMAT_JSONL, FORMAT_TSV, FORMAT_CSV, FORMAT_CONLL };
 
 static const char *const formats[] = {"jsonl", "tsv", "csv", "conll", NULL};
 static const char *const kinds[] = {"text", "labelled", "multilabel", "value", "tagged", "chat", "completion", "alpaca",
-    "sharegpt", "preference", "liked", "rating", "clicks", NULL};
+    "sharegpt", "preference", "liked", "rating", "clicks", "model", "peft", NULL};
 
 static int format, kind = -1, zstd;
-static const char *columns, *labels, *keep, *output;
+static const char *columns, *labels, *keep, *vocabulary, *base, *output;
 static struct cli_list fields;
 static bool skip_bad, quiet;
 
 static const struct cli_opt opts[] = {
-    {0, "as", "KIND", CLI_CHOICE, &kind, "text, labelled, multilabel, value, tagged, chat, completion, alpaca, sharegpt, preference, liked, rating or clicks (default text; tagged for conll)", 0, 0, kinds, false},
+    {0, "as", "KIND", CLI_CHOICE, &kind, "text, labelled, multilabel, value, tagged, chat, completion, alpaca, sharegpt, preference, liked, rating, clicks, model or peft (default text; tagged for conll)", 0, 0, kinds, false},
     {0, "format", "NAME", CLI_CHOICE, &format, "jsonl, tsv, csv or conll (default jsonl)", 0, 0, formats, false},
     {0, "field", "OURS=NAME", CLI_LIST, &fields, "the input calls field OURS NAME; may be repeated", 0, 0, 0, false},
     {0, "columns", "LIST", CLI_TEXT, &columns, "tsv, csv, conll: names of the columns (default the first line; conll: tokens first, tags last)", 0, 0, 0, false},
     {0, "labels", "LIST", CLI_TEXT, &labels, "the classes or tags, in their order; others are errors (default those that occur, sorted)", 0, 0, 0, false},
     {0, "keep", "LIST", CLI_TEXT, &keep, "fields to keep besides, as text", 0, 0, 0, false},
     {0, "skip-bad", NULL, CLI_FLAG, &skip_bad, "leave out and count what cannot be used", 0, 0, 0, false},
+    {0, "vocab", "FILE", CLI_TEXT, &vocabulary, "model: the vocabulary that it is to have", 0, 0, 0, true},
+    {'m', "model", "FILE", CLI_TEXT, &base, "peft: the model that is adapted", 0, 0, 0, true},
     CLI_OUTPUT(&output),
     CLI_ZSTD(&zstd),
     CLI_QUIET(&quiet),
 };
 
 static const struct cli_tool tool = {"timport", "[file ...]",
-    "Bring data in: text with labels, tags or numbers, chats, and judgements of answers.", opts, sizeof opts / sizeof *opts,
+    "Bring in text with labels, tags or numbers, chats, judgements of answers, and models.", opts, sizeof opts / sizeof *opts,
     "timport --as labelled reviews.jsonl -o reviews.ten\n"
     "timport --as labelled --format tsv --columns text,label reviews.tsv -o reviews.ten\n"
     "timport --as chat chats.jsonl | tchat -m chat-base.ten -o rows.ten\n"
-    "timport --as preference compared.jsonl -o judgements.ten"};
+    "timport --as preference compared.jsonl -o judgements.ten\n"
+    "timport --as model gpt2/ --vocab vocab.ten -o gpt2.ten"};
 
 static void
 set_names(struct importing *m)
@@ -178,6 +182,26 @@ check_options(const struct importing *m)
 		cli_die(ERR_USAGE, "--labels is for labelled, multilabel and tagged");
 }
 
+/* Folders instead of records: returns whether that was asked for, and then all is done. */
+static bool
+import_folder(char **operands, size_t n)
+{
+	bool model = kind >= 0 && strcmp(kinds[kind], "model") == 0, peft = kind >= 0 && strcmp(kinds[kind], "peft") == 0;
+	struct model_import o = {n ? operands[0] : NULL, output, vocabulary, base, quiet};
+	if (vocabulary && !model)
+		cli_die(ERR_USAGE, "--vocab is for --as model");
+	if ((base != NULL) != peft)
+		cli_die(ERR_USAGE, peft ? "--as peft needs the model that is adapted: -m FILE" : "-m is for --as peft");
+	if (!model && !peft)
+		return false;
+	if (n != 1)
+		cli_die(ERR_USAGE, "--as %s takes one folder, not %zu", kinds[kind], n);
+	if (fields.n || columns || labels || keep || skip_bad || zstd || format)
+		cli_die(ERR_USAGE, "options of records are not for --as %s", kinds[kind]);
+	(model ? import_model : import_peft)(&o);
+	return true;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -185,6 +209,8 @@ main(int argc, char **argv)
 	struct importing m = {0};
 	struct ten_head h = {0};
 	char **files = cli_parse(&tool, argc, argv, &n);
+	if (import_folder(files, n))
+		return 0;
 	m.rules.kind = kind >= 0 ? (enum import_kind)kind : format == FORMAT_CONLL ? IMPORT_TAGGED : IMPORT_TEXT;
 	m.columns = columns;
 	m.csv = format == FORMAT_CSV;

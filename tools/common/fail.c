@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/outfolder.h"
 #include "common/state.h"
 
 const char *
@@ -46,6 +47,7 @@ abandon_outputs(const char *msg)
 		if (o->w && !o->file.atomic)
 			ten_writer_abort(o->w, cli_name(), msg);
 	outfile_signal_cleanup();
+	outfolder_signal_cleanup();
 }
 
 noreturn void
@@ -114,6 +116,7 @@ on_signal(int sig)
 {
 	int saved = errno;
 	outfile_signal_cleanup();
+	outfolder_signal_cleanup();
 	raise(sig);
 	errno = saved;
 }
