@@ -82,16 +82,22 @@ check_word(const json_t *j, const char *name, const char *a, const char *b, stru
 }
 
 static int
-check_fixed(const json_t *j, const struct family *f, size_t context, struct err *e)
+check_fixed(const json_t *j, const struct fixed *f, size_t n, struct err *e)
 {
-	for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
-		const json_t *v = member(j, fixed[i].name);
-		json_t *want = json_loads(fixed[i].value, JSON_DECODE_ANY, NULL);
+	for (size_t i = 0; i < n; i++) {
+		const json_t *v = member(j, f[i].name);
+		json_t *want = json_loads(f[i].value, JSON_DECODE_ANY, NULL);
 		bool same = !v || json_equal(v, want);
 		json_decref(want);
 		if (!same)
-			return err_set(e, ERR_DATA, "`%s' is not %s, which is all that is supported", fixed[i].name, fixed[i].value);
+			return err_set(e, ERR_DATA, "`%s' is not %s, which is all that is supported", f[i].name, f[i].value);
 	}
+	return 0;
+}
+
+static int
+check_attention(const json_t *j, const struct family *f, size_t context, struct err *e)
+{
 	double share;
 	if (get_real(j, "partial_rotary_factor", 1, &share, e))
 		return -1;
@@ -220,7 +226,8 @@ read_config(struct config *c, const json_t *j, struct err *e)
 	*c = (struct config){.arch = f->arch, .qkv_bias = f->qkv_bias};
 	bool encoder = config_traits(c)->encoder;
 	if (get_size(j, "vocab_size", 0, &c->vocab, e) ||
-	    (f->arch == ARCH_GPT2 ? get_gpt2 : encoder ? get_bert : get_llama)(j, c, e) || check_fixed(j, f, c->context, e))
+	    (f->arch == ARCH_GPT2 ? get_gpt2 : encoder ? get_bert : get_llama)(j, c, e) ||
+	    check_fixed(j, fixed, sizeof fixed / sizeof *fixed, e) || check_attention(j, f, c->context, e))
 		return -1;
 	/* the head of a tied decoder is its embedding */
 	c->headless = bare && (encoder || !c->tied);
@@ -228,16 +235,72 @@ read_config(struct config *c, const json_t *j, struct err *e)
 	return config_check(c, e);
 }
 
+/* NULL with *e filled. */
+static json_t *
+load(const void *json, size_t n, struct err *e)
+{
+	json_error_t error;
+	json_t *j = NULL;
+	if (n > MAX_CONFIG)
+		err_set(e, ERR_DATA, "is larger than %d bytes", MAX_CONFIG);
+	else if (!(j = json_loadb(json, n, JSON_REJECT_DUPLICATES, &error)))
+		err_set(e, ERR_DATA, "line %d: %s", error.line, error.text);
+	return j;
+}
+
 int
 hf_config_parse(struct config *c, const void *json, size_t n, struct err *e)
 {
-	json_error_t error;
-	if (n > MAX_CONFIG)
-		return err_set(e, ERR_DATA, "is larger than %d bytes", MAX_CONFIG);
-	json_t *j = json_loadb(json, n, JSON_REJECT_DUPLICATES, &error);
-	if (!j)
-		return err_set(e, ERR_DATA, "line %d: %s", error.line, error.text);
-	int rc = read_config(c, j, e);
+	json_t *j = load(json, n, e);
+	int rc = j ? read_config(c, j, e) : -1;
+	json_decref(j);
+	return rc;
+}
+
+/* ---- adapters ---- */
+
+/* Ranks and alphas of single layers: only c_attn may have others, and then as a multiple of both. */
+static int
+get_patterns(const json_t *j, struct hf_lora *l, struct err *e)
+{
+	const json_t *ranks = member(j, "rank_pattern"), *alphas = member(j, "alpha_pattern");
+	size_t rank;
+	double alpha;
+	l->joined = 1;
+	if (json_object_size(ranks) == 0 && json_object_size(alphas) == 0)
+		return 0;
+	if (json_object_size(ranks) != 1 || json_object_size(alphas) != 1 || get_size(ranks, "c_attn", 0, &rank, e) ||
+	    get_real(alphas, "c_attn", 0, &alpha, e))
+		return err_set(e, ERR_DATA, "`rank_pattern' and `alpha_pattern' are for others than c_attn; all adapters must have one rank");
+	l->joined = rank / l->rank;
+	double want = l->alpha * (double)l->joined;
+	if (rank % l->rank || l->joined > 3 || alpha < want || alpha > want)
+		return err_set(e, ERR_DATA, "c_attn has rank %zu and alpha %g, which are not one, two or three times %zu and %g", rank, alpha,
+		    l->rank, l->alpha);
+	return 0;
+}
+
+static int
+read_lora(struct hf_lora *l, const json_t *j, struct err *e)
+{
+	static const struct fixed plain[] = {{"peft_type", "\"LORA\""}, {"bias", "\"none\""}, {"use_rslora", "false"},
+	    {"use_dora", "false"}, {"modules_to_save", "[]"}, {"layers_to_transform", "[]"}};
+	if (!json_is_object(j))
+		return err_set(e, ERR_DATA, "is not a JSON object");
+	if (!member(j, "peft_type"))
+		return err_set(e, ERR_DATA, "has no `peft_type'");
+	if (check_fixed(j, plain, sizeof plain / sizeof *plain, e) || get_size(j, "r", 0, &l->rank, e))
+		return -1;
+	if (!member(j, "lora_alpha"))
+		return err_set(e, ERR_DATA, "has no `lora_alpha'");
+	return get_real(j, "lora_alpha", 0, &l->alpha, e) || get_patterns(j, l, e) ? -1 : 0;
+}
+
+int
+hf_lora_parse(struct hf_lora *l, const void *json, size_t n, struct err *e)
+{
+	json_t *j = load(json, n, e);
+	int rc = j ? read_lora(l, j, e) : -1;
 	json_decref(j);
 	return rc;
 }

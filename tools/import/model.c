@@ -29,8 +29,8 @@ struct loading {
 	void **copies;        /* of tensors that are stored otherwise; by place in table */
 };
 
-static void
-note_file(const char *path)
+void
+import_note(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
@@ -53,7 +53,7 @@ read_config(struct loading *l)
 		err_prefix(&e, "%s", path);
 		cli_fail(&e);
 	}
-	note_file(path);
+	import_note(path);
 	free(json);
 	free(path);
 }
@@ -198,7 +198,7 @@ import_model(const struct model_import *m)
 	    model_head(&l.head, &l.cfg, &l.table, v.id, &e))
 		cli_fail(&e);
 	for (size_t i = 0; i < l.shards.npaths; i++)
-		note_file(l.shards.paths[i]);
+		import_note(l.shards.paths[i]);
 	l.used = mem_zalloc(l.shards.n, sizeof *l.used, "tensors", &e);
 	l.values = mem_zalloc(l.head.nfields, sizeof *l.values, "fields", &e);
 	l.copies = mem_zalloc(l.table.n, sizeof *l.copies, "tensors", &e);

@@ -11,6 +11,8 @@ struct model_import {
 	bool quiet;
 };
 
+/* Notes a file for provenance. */
+void import_note(const char *path);
 /* config.json and safetensors -> a model. */
 void import_model(const struct model_import *m);
 /* adapter_config.json and adapter_model.safetensors of PEFT, and the base -> a model with adapters. */
