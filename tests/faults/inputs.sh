@@ -76,7 +76,11 @@ tppo -q -m @ --reward false -n 2 --steps 1 -o out.ten tokens.ten | init.ten
 tppo -q -m init.ten --reward false -n 2 --steps 1 -o out.ten @ | tokens.ten
 tppo -q -m init.ten --reward false -n 2 --steps 1 --eval @ -o out.ten tokens.ten | tokens.ten
 tppo -q -m init.ten --reward false -n 2 --steps 1 --reference @ -o out.ten tokens.ten | init.ten
-tppo -q -m chatty.ten --reward false -n 2 --steps 1 -o out.ten @ | chats.ten'
+tppo -q -m chatty.ten --reward false -n 2 --steps 1 -o out.ten @ | chats.ten
+texport -q --to hf -o out @ | init.ten
+texport -q --to peft -o out @ | adapted.ten
+timport -q --as peft adapters -m @ -o out.ten | init.ten
+timport -q --as model exported --vocab @ -o out.ten | vocab.ten'
 
 # @ is where /dev/full stands; a row without @ writes to standard output
 writers='
@@ -133,6 +137,8 @@ teval -q --task -m classifier.ten --calibration @ labelled.ten -o /dev/null
 teval -q --predicted predictions.ten
 tgen -q --chat -m chatty.ten -n 2 --prompt x
 timport -q --as preference judged.jsonl -o @
+timport -q --as model exported -o @
+timport -q --as peft adapters -m init.ten -o @
 trate -q --rater r -o kept.jsonl judged.ten
 trate -q --rater r -o @ judged.ten
 tagree -q judged.ten
@@ -140,8 +146,8 @@ tagree -q -o @ judged.ten
 tagree -q --raters @ judged.ten'
 
 # tools that no row of a table fits: they write only files by name, one is below
-no_reader='tvocab timport'
-no_writer='tsplit tpretrain tfinetune treward tprefer tppo'
+no_reader='tvocab'
+no_writer='texport tsplit tpretrain tfinetune treward tprefer tppo'
 
 mkdir work && cd work || exit 1
 for i in 1 2 3 4; do
@@ -167,6 +173,8 @@ tvocab -q -n 280 --special '<|endoftext|>' --special '<|mask|>' stories.txt -o v
     tchat -q -m chatty.ten judged.ten -o pairs.ten &&
     tscore -q --likelihood -m chatty.ten pairs.ten -o referenced.ten &&
     tgraft -q --head value chatty.ten -o reward.ten &&
+    tgraft -q --lora 2 init.ten -o adapted.ten && texport -q --to hf -o exported init.ten &&
+    texport -q --to peft -o adapters adapted.ten &&
     printf '{"prompt": "a", "completion": "b"}\n' >asked.jsonl &&
     tgraft -q --head classify --labels 0,1 bert.ten -o classifier.ten &&
     teval -q --task -m classifier.ten --predictions predictions.ten labelled.ten -o /dev/null ||

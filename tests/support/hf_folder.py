@@ -1,13 +1,14 @@
 #!/usr/bin/python3
 """hf_folder.py FAMILY FOLDER [--type F32|F16|BF16] [--shards N] [--set KEY=JSON] [--drop NAME] [--add NAME=SHAPE]
-                [--rename OLD=NEW] [--reshape NAME=SHAPE] [--bare]
+                [--rename OLD=NEW] [--reshape NAME=SHAPE] [--copy NEW=OLD] [--buffer NAME=KIND:N] [--bare]
 
 A small model with pseudo-random weights as Hugging Face's libraries save one, and rows.safetensors, a batch of ids
-and labels. FAMILY is gpt2, llama, mistral, qwen2, bert or roberta. --set changes config.json (null takes a key
-away, the text "null" as a value is null), the others the tensors; shapes are like 3x4. --bare leaves the language
+and labels. FAMILY is gpt2, llama, mistral, qwen2, bert or roberta. --set changes config.json,
+the others the tensors; shapes are like 3x4, kinds of buffers causal, low, turns, count and nan. --bare leaves the language
 head and the model's prefix away."""
 import argparse
 import json
+import math
 import os
 import struct
 
@@ -132,6 +133,16 @@ def make(args):
         del tensors[name]
     for old, new in (r.split("=") for r in args.rename):
         tensors[new] = tensors.pop(old)
+    for new, old in (r.split("=") for r in args.copy):
+        tensors[new] = tensors[old]
+    for name, kind in (r.split("=") for r in args.buffer):
+        kind, n = kind.split(":")
+        n = int(n)
+        made = {"causal": ([1, 1, n, n], [float(j <= i) for i in range(n) for j in range(n)]), "low": ([], [-1e4]),
+                "turns": ([n // 2], [10000.0 ** (-2 * i / n) for i in range(n // 2)]), "nan": ([n], [math.nan] * n),
+                "count": ([1, n], list(range(n)))}[kind]
+        dtype = "I64" if kind == "count" else "F32"
+        tensors[name] = [dtype, made[0], encode(dtype, made[1])]
     for name, shape in (r.split("=") for r in args.reshape):
         tensors[name][1] = shape_of(shape)
     for key, value in (s.split("=", 1) for s in args.set):
@@ -158,7 +169,7 @@ def main():
     p.add_argument("--type", default="F32")
     p.add_argument("--shards", type=int, default=0)
     p.add_argument("--bare", action="store_true")
-    for name in ("--set", "--drop", "--add", "--rename", "--reshape"):
+    for name in ("--set", "--drop", "--add", "--rename", "--reshape", "--copy", "--buffer"):
         p.add_argument(name, action="append", default=[])
     args = p.parse_args()
     config, tensors = make(args)
