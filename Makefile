@@ -115,7 +115,7 @@ $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/libtenon.a
 $(BUILD)/tests/support/%: $(BUILD)/tests/support/%.o $(BUILD)/libtenon.a
 	$(call link)
 # a fuzzer is a LLVMFuzzerTestOneInput; linked with tests/fuzz/main.inc it replays files
-$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/libtenon.a
+$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/libtools.a $(BUILD)/libtenon.a
 	$(call link)
 # made to fail calls in other programs; preloaded, so without sanitizers
 $(SHIM): tests/faults/shim.c

@@ -1,9 +1,11 @@
 #include "safetensors.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -20,6 +22,12 @@ static const struct {
 	size_t size;
 } dtypes[ST_DTYPES] = {{"F64", 8}, {"F32", 4}, {"F16", 2}, {"BF16", 2}, {"I64", 8}, {"I32", 4},
     {"I16", 2}, {"I8", 1}, {"U8", 1}, {"BOOL", 1}};
+
+size_t
+st_dtype_size(enum st_dtype d)
+{
+	return dtypes[d].size;
+}
 
 /* ---- the header ---- */
 
@@ -244,4 +252,70 @@ st_read_double(const struct st_tensor *t, double *out, size_t n, struct err *e)
 	for (size_t i = 0; i < n; i++, p += dtypes[t->dtype].size)
 		out[i] = element(t->dtype, p);
 	return 0;
+}
+
+/* ---- writing ---- */
+
+/* One tensor of the header; *at: bytes of data before it. */
+static int
+put_entry(FILE *f, const struct st_tensor *t, uint64_t *at, struct err *e)
+{
+	uint64_t bytes = dtypes[t->dtype].size;
+	json_t *name = json_string(t->name);
+	char *quoted = name ? json_dumps(name, JSON_ENCODE_ANY) : NULL;
+	json_decref(name);
+	if (!quoted)
+		return err_set(e, ERR_DATA, "tensor %.100s: its name cannot be written as JSON", t->name);
+	fprintf(f, ",%s:{\"dtype\":\"%s\",\"shape\":[", quoted, dtypes[t->dtype].name);
+	for (unsigned i = 0; i < t->rank; i++) {
+		fprintf(f, "%s%llu", i ? "," : "", (unsigned long long)t->shape[i]);
+		bytes *= t->shape[i];
+	}
+	fprintf(f, "],\"data_offsets\":[%llu,%llu]}", (unsigned long long)*at, (unsigned long long)(*at + bytes));
+	*at += bytes;
+	free(quoted);
+	return 0;
+}
+
+int
+st_write_open(struct st_writer *w, const char *path, const struct st_tensor *tensors, size_t n, struct err *e)
+{
+	char *header = NULL, length[8];
+	size_t size = 0;
+	int rc = 0;
+	FILE *f = open_memstream(&header, &size);
+	memset(w, 0, sizeof *w);
+	if (!f)
+		return err_nomem(e, n, "a header");
+	fputs("{\"__metadata__\":{\"format\":\"pt\"}", f);
+	for (size_t i = 0; i < n && rc == 0; i++)
+		rc = put_entry(f, &tensors[i], &w->left, e);
+	fputc('}', f);
+	for (fflush(f); size % 8; fflush(f))
+		fputc(' ', f);
+	if (fclose(f) && rc == 0)
+		rc = err_nomem(e, size, "a header");
+	for (int i = 0; i < 8; i++)
+		length[i] = (char)(size >> 8 * i);
+	if (rc == 0)
+		rc = outfile_open(&w->file, path, 0666, e);
+	if (rc == 0)
+		rc = outfile_write(&w->file, length, 8, e) || outfile_write(&w->file, header, size, e) ? -1 : 0;
+	free(header);
+	return rc;
+}
+
+int
+st_write(struct st_writer *w, const void *p, size_t n, struct err *e)
+{
+	assert(n <= w->left);
+	w->left -= n;
+	return outfile_write(&w->file, p, n, e);
+}
+
+int
+st_write_close(struct st_writer *w, struct err *e)
+{
+	assert(w->left == 0);
+	return outfile_commit(&w->file, e);
 }

@@ -1,4 +1,4 @@
-/* timport - bring data in: text, with labels, tags or numbers, chats, judgements of answers, arrays, tokens */
+/* timport - bring data in: text, with labels, tags or numbers, chats, judgements of answers, arrays, tokens, models */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,22 +12,23 @@
 #include "common/spool.h"
 #include "import/arrays.h"
 #include "import/importing.h"
+#include "import/model.h"
 
 enum { FORMAT_JSONL, FORMAT_TSV, FORMAT_CSV, FORMAT_CONLL, FORMAT_TEXT, FORMAT_NPY, FORMAT_LLMC };
 
 static const char *const formats[] = {"jsonl", "tsv", "csv", "conll", "text", "npy", "llmc", NULL};
 static const char *const kinds[] = {"text", "labelled", "multilabel", "value", "tagged", "chat", "completion", "alpaca",
-    "sharegpt", "preference", "liked", "rating", "clicks", NULL};
+    "sharegpt", "preference", "liked", "rating", "clicks", "model", "peft", NULL};
 
 static void (*const readers[])(struct importing *, int) = {import_json, import_table, import_table, import_conll, import_text};
 
 static int format, kind = -1, split = -1, zstd;
-static const char *columns, *labels, *keep, *id, *model, *output;
+static const char *columns, *labels, *keep, *id, *model, *vocabulary, *output;
 static struct cli_list fields;
 static bool skip_bad, quiet;
 
 static const struct cli_opt opts[] = {
-    {0, "as", "KIND", CLI_CHOICE, &kind, "text, labelled, multilabel, value, tagged, chat, completion, alpaca, sharegpt, preference, liked, rating or clicks (default text; tagged for conll)", 0, 0, kinds, false},
+    {0, "as", "KIND", CLI_CHOICE, &kind, "text, labelled, multilabel, value, tagged, chat, completion, alpaca, sharegpt, preference, liked, rating, clicks, model or peft (default text; tagged for conll)", 0, 0, kinds, false},
     {0, "format", "NAME", CLI_CHOICE, &format, "jsonl, tsv, csv, conll, text, npy or llmc (default jsonl)", 0, 0, formats, false},
     {0, "field", "OURS=NAME", CLI_LIST, &fields, "the input calls field OURS NAME; may be repeated", 0, 0, 0, false},
     {0, "columns", "LIST", CLI_TEXT, &columns, "tsv, csv, conll: names of the columns (default the first line; conll: tokens first, tags last); npy: of the field (default values)", 0, 0, 0, false},
@@ -35,19 +36,22 @@ static const struct cli_opt opts[] = {
     {0, "keep", "LIST", CLI_TEXT, &keep, "fields to keep besides, as text", 0, 0, 0, false},
     {0, "id", "FIELD", CLI_TEXT, &id, "a field id: what the input has in FIELD, or, for hash, a hash of the record", 0, 0, 0, false},
     {0, "split", "HOW", CLI_CHOICE, &split, "text: documents end at blank (lines), line or file (default blank)", 0, 0, doc_splits, false},
-    {'m', "model", "FILE", CLI_TEXT, &model, "llmc: the vocabulary of the tokens, or a model that carries it", 0, 0, 0, true},
+    {'m', "model", "FILE", CLI_TEXT, &model, "llmc: the vocabulary of the tokens, or a model that carries it; peft: the model that is adapted", 0, 0, 0, true},
     {0, "skip-bad", NULL, CLI_FLAG, &skip_bad, "leave out and count what cannot be used", 0, 0, 0, false},
+    {0, "vocab", "FILE", CLI_TEXT, &vocabulary, "model: the vocabulary that it is to have", 0, 0, 0, true},
     CLI_OUTPUT(&output),
     CLI_ZSTD(&zstd),
     CLI_QUIET(&quiet),
 };
 
 static const struct cli_tool tool = {"timport", "[file ...]",
-    "Bring data in: text, with labels, tags or numbers, chats, judgements of answers, arrays, tokens.", opts, sizeof opts / sizeof *opts,
+    "Bring data in: text, with labels, tags or numbers, chats, judgements of answers, arrays, tokens, models.", opts,
+    sizeof opts / sizeof *opts,
     "timport --as labelled reviews.jsonl -o reviews.ten\n"
     "timport --as labelled --format tsv --columns text,label reviews.tsv -o reviews.ten\n"
     "timport --as chat chats.jsonl | tchat -m chat-base.ten -o rows.ten\n"
-    "timport --as preference compared.jsonl -o judgements.ten"};
+    "timport --as preference compared.jsonl -o judgements.ten\n"
+    "timport --as model gpt2/ --vocab vocab.ten -o gpt2.ten"};
 
 static void
 set_names(struct importing *m)
@@ -210,6 +214,26 @@ import_arrays(char **files, size_t n)
 	(format == FORMAT_NPY ? import_npy : import_llmc)(&a);
 }
 
+/* Folders instead of records: returns whether that was asked for, and then all is done. */
+static bool
+import_folder(char **operands, size_t n)
+{
+	bool whole = kind >= 0 && strcmp(kinds[kind], "model") == 0, peft = kind >= 0 && strcmp(kinds[kind], "peft") == 0;
+	struct model_import o = {n ? operands[0] : NULL, output, vocabulary, model, quiet};
+	if (vocabulary && !whole)
+		cli_die(ERR_USAGE, "--vocab is for --as model");
+	if (!whole && !peft)
+		return false;
+	if (peft != (model != NULL))
+		cli_die(ERR_USAGE, peft ? "--as peft needs the model that is adapted: -m FILE" : "-m is for --as peft and llmc");
+	if (n != 1)
+		cli_die(ERR_USAGE, "--as %s takes one folder, not %zu", kinds[kind], n);
+	if (fields.n || columns || labels || keep || skip_bad || zstd || format || id || split >= 0)
+		cli_die(ERR_USAGE, "options of records are not for --as %s", kinds[kind]);
+	(whole ? import_model : import_peft)(&o);
+	return true;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -217,6 +241,8 @@ main(int argc, char **argv)
 	struct importing m = {0};
 	struct ten_head h = {0};
 	char **files = cli_parse(&tool, argc, argv, &n);
+	if (import_folder(files, n))
+		return 0;
 	m.rules.kind = kind >= 0 ? (enum import_kind)kind : format == FORMAT_CONLL ? IMPORT_TAGGED : IMPORT_TEXT;
 	m.columns = columns;
 	m.csv = format == FORMAT_CSV;

@@ -156,13 +156,27 @@ embedding_backward(real *restrict dwte, real *restrict dwpe, const real *restric
 	}
 }
 
+double
+rope_frequency(size_t i, size_t hd, double theta, const struct rope_scaling *s)
+{
+	double w = pow(theta, -2.0 * (double)i / (double)hd);
+	if (!s || s->kind == ROPE_PLAIN)
+		return w;
+	if (s->kind == ROPE_LINEAR)
+		return w / s->factor;
+	double fits = (double)s->original * w / (2 * M_PI);
+	double mix = (fits - s->low) / (s->high - s->low);
+	mix = mix < 0 ? 0 : mix > 1 ? 1 : mix;
+	return (1 - mix) * w / s->factor + mix * w;
+}
+
 void
 rope_table(real *restrict cos_table, real *restrict sin_table, size_t max, size_t hd,
-    double theta)
+    double theta, const struct rope_scaling *s)
 {
 	size_t half = hd / 2;
 	for (size_t i = 0; i < half; i++) {
-		double w = pow(theta, -2.0 * (double)i / (double)hd);
+		double w = rope_frequency(i, hd, theta, s);
 		for (size_t t = 0; t < max; t++) {
 			cos_table[t * half + i] = (real)cos((double)t * w);
 			sin_table[t * half + i] = (real)sin((double)t * w);

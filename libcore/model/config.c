@@ -9,16 +9,19 @@
 #include <string.h>
 
 static const struct arch_traits traits[ARCH_COUNT] = {
-    [ARCH_GPT2] = {"gpt2", false, false, ACT_GELU_TANH, false},
-    [ARCH_LLAMA] = {"llama", true, true, ACT_SWIGLU, false},
-    [ARCH_BERT] = {"bert", false, false, ACT_GELU, true},
+    [ARCH_GPT2] = {"gpt2", false, false, ACT_GELU_TANH, false, true, 0},
+    [ARCH_LLAMA] = {"llama", true, true, ACT_SWIGLU, false, false, 0},
+    [ARCH_BERT] = {"bert", false, false, ACT_GELU, true, true, 0},
+    [ARCH_ROBERTA] = {"roberta", false, false, ACT_GELU, true, true, 2},
 };
 
 static const char *const tasks[] = {"none", "classify", "multilabel", "tag", "regress", NULL};
 static const char *const pools[] = {"mean", "first", "last", NULL};
 static const char *const targets[] = {"query", "key", "value", "out", "gate", "up", "down", NULL};
 
-enum kind { ARCH, SIZE, BOOL, REAL, TASK, POOL, TARGETS };
+static const char *const ropes[] = {"plain", "linear", "llama3", NULL};
+
+enum kind { ARCH, SIZE, BOOL, REAL, TASK, POOL, TARGETS, ROPE };
 
 static const struct item {
 	const char *name;
@@ -37,6 +40,13 @@ static const struct item {
     {"tied", BOOL, offsetof(struct config, tied), false},
     {"norm_eps", REAL, offsetof(struct config, norm_eps), false},
     {"rope_theta", REAL, offsetof(struct config, rope_theta), false},
+    {"rope_scaling", ROPE, offsetof(struct config, rope.kind), true},
+    {"rope_factor", REAL, offsetof(struct config, rope.factor), true},
+    {"rope_low", REAL, offsetof(struct config, rope.low), true},
+    {"rope_high", REAL, offsetof(struct config, rope.high), true},
+    {"rope_original", SIZE, offsetof(struct config, rope.original), true},
+    {"head_size", SIZE, offsetof(struct config, head_size), true},
+    {"qkv_bias", BOOL, offsetof(struct config, qkv_bias), true},
     {"types", SIZE, offsetof(struct config, types), true},
     {"post_norm", BOOL, offsetof(struct config, post_norm), true},
     {"projection", SIZE, offsetof(struct config, projection), true},
@@ -143,6 +153,28 @@ check_heads(const struct config *c, struct err *e)
 	return 0;
 }
 
+/* What only some families have. */
+static int
+check_traits(const struct config *c, struct err *e)
+{
+	const struct arch_traits *t = config_traits(c);
+	const struct rope_scaling *r = &c->rope;
+	if (c->head_size > 1 << 12 || (c->head_size && !t->rotary))
+		return err_set(e, ERR_DATA, "head_size is %zu, must be at most 4096, and is for llama", c->head_size);
+	if (c->qkv_bias && t->biased)
+		return err_set(e, ERR_DATA, "a %s model has biases, qkv_bias is for llama", t->name);
+	if (r->kind == ROPE_PLAIN)
+		return 0;
+	if (!t->rotary)
+		return err_set(e, ERR_DATA, "a %s model has no rotary positions to scale", t->name);
+	if (!(r->factor >= 1 && r->factor < 1e6))
+		return err_set(e, ERR_DATA, "rope_factor is %g, must be 1 to 1e6", r->factor);
+	if (r->kind == ROPE_LLAMA3 && !(r->low > 0 && r->high > r->low && r->high < 1e6 && r->original && r->original <= 1 << 22))
+		return err_set(e, ERR_DATA, "rope_low %g and rope_high %g must be positive and in order, rope_original %zu 1 to 4194304",
+		    r->low, r->high, r->original);
+	return 0;
+}
+
 int
 config_check(const struct config *c, struct err *e)
 {
@@ -151,7 +183,7 @@ config_check(const struct config *c, struct err *e)
 	    in_range("hidden", c->hidden, 1 << 19, e) || in_range("context", c->context, 1 << 22, e) ||
 	    in_range("vocab", c->vocab, 1 << 24, e))
 		return -1;
-	if (c->width % c->heads)
+	if (!c->head_size && c->width % c->heads)
 		return err_set(e, ERR_DATA, "width %zu is not a multiple of %zu heads", c->width, c->heads);
 	if (c->heads % c->kv_heads)
 		return err_set(e, ERR_DATA, "%zu heads are not a multiple of %zu key-value heads", c->heads,
@@ -160,7 +192,7 @@ config_check(const struct config *c, struct err *e)
 		return err_set(e, ERR_DATA, "rotary positions need an even head size, not %zu",
 		    config_head_dim(c));
 	if (!config_traits(c)->encoder && (c->types || c->post_norm))
-		return err_set(e, ERR_DATA, "token types and post-norm are for bert, not %s", config_traits(c)->name);
+		return err_set(e, ERR_DATA, "token types and post-norm are for encoders, not %s", config_traits(c)->name);
 	if (c->types > 1 << 16 || c->projection > 1 << 17)
 		return err_set(e, ERR_DATA, "types is %zu (at most 65536), projection %zu (at most 131072)", c->types,
 		    c->projection);
@@ -168,7 +200,7 @@ config_check(const struct config *c, struct err *e)
 		return err_set(e, ERR_DATA, "norm_eps is %g, must be between 0 and 1", c->norm_eps);
 	if (!(c->rope_theta >= 1 && c->rope_theta < 1e12))
 		return err_set(e, ERR_DATA, "rope_theta is %g, must be 1 to 1e12", c->rope_theta);
-	return check_heads(c, e);
+	return check_traits(c, e) || check_heads(c, e) ? -1 : 0;
 }
 
 const char *
@@ -205,6 +237,7 @@ config_absent(const struct config *c, size_t i)
 	case REAL: return !(*(const double *)p != 0);
 	case TASK: return *(const enum task *)p == TASK_NONE;
 	case POOL: return *(const enum pool *)p == POOL_MEAN;
+	case ROPE: return *(const enum rope_kind *)p == ROPE_PLAIN;
 	case TARGETS: return *(const unsigned *)p == 0;
 	}
 	return false;
@@ -221,6 +254,7 @@ config_get(const struct config *c, size_t i, char *buf, size_t n)
 	case REAL: snprintf(buf, n, "%.17g", *(const double *)p); break;
 	case TASK: snprintf(buf, n, "%s", tasks[*(const enum task *)p]); break;
 	case POOL: snprintf(buf, n, "%s", pools[*(const enum pool *)p]); break;
+	case ROPE: snprintf(buf, n, "%s", ropes[*(const enum rope_kind *)p]); break;
 	case TARGETS: get_targets(*(const unsigned *)p, buf, n); break;
 	}
 }
@@ -262,14 +296,16 @@ config_set(struct config *c, size_t i, const char *text, struct err *e)
 		if (end == text || *end || !isfinite(*(double *)p))
 			return err_set(e, ERR_DATA, "%s is `%.40s', not a number", items[i].name, text);
 		return 0;
-	case TASK: case POOL:
-		a = index_of(items[i].kind == TASK ? tasks : pools, text, strlen(text));
+	case TASK: case POOL: case ROPE:
+		a = index_of(items[i].kind == TASK ? tasks : items[i].kind == POOL ? pools : ropes, text, strlen(text));
 		if (a < 0)
 			return err_set(e, ERR_DATA, "unknown %s `%.40s'", items[i].name, text);
 		if (items[i].kind == TASK)
 			*(enum task *)p = (enum task)a;
-		else
+		else if (items[i].kind == POOL)
 			*(enum pool *)p = (enum pool)a;
+		else
+			*(enum rope_kind *)p = (enum rope_kind)a;
 		return 0;
 	case TARGETS:
 		*(unsigned *)p = config_lora_targets(text, e);

@@ -7,10 +7,11 @@
 
 #include "base/err.h"
 #include "math/act.h"
+#include "math/elem.h"
 #include "model/pool.h"
 
 /* A family of transformers. A new one is a row in config.c and a table of tensors in params.c. */
-enum arch { ARCH_GPT2, ARCH_LLAMA, ARCH_BERT, ARCH_COUNT };
+enum arch { ARCH_GPT2, ARCH_LLAMA, ARCH_BERT, ARCH_ROBERTA, ARCH_COUNT };
 
 struct arch_traits {
 	const char *name;
@@ -19,6 +20,8 @@ struct arch_traits {
 	enum act act;  /* of the feed-forward layer */
 	bool encoder;  /* attention in both directions, a norm after the embeddings, a transform before
 	                * the output projection (Devlin et al. 2019); else causal */
+	bool biased;   /* linear layers have biases */
+	size_t first_position; /* row of the position table that is of position 0 (RoBERTa: 2) */
 };
 
 /* What the task head's outputs are. */
@@ -39,6 +42,9 @@ struct config {
 	size_t layers, heads, kv_heads, width, hidden, context, vocab;
 	bool tied;         /* the output projection is the token embedding */
 	double norm_eps, rope_theta;
+	struct rope_scaling rope;
+	size_t head_size;  /* of queries and keys, 0 = width / heads */
+	bool qkv_bias;     /* query, key and value have biases in a family without (Qwen2) */
 	size_t types;      /* token types (segments), 0 = none */
 	bool post_norm;    /* norms after each residual sum (Vaswani et al. 2017), else before each branch */
 	size_t projection; /* outputs of the projection head of contrastive training, 0 = no such head */
@@ -67,7 +73,7 @@ int config_check(const struct config *c, struct err *e);
 static inline size_t
 config_head_dim(const struct config *c)
 {
-	return c->width / c->heads;
+	return c->head_size ? c->head_size : c->width / c->heads;
 }
 
 /* "classify", "multilabel", "tag", "regress"; -1 when unknown. */

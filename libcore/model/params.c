@@ -66,6 +66,9 @@ static const struct row llama[] = {
     {SLOT_Q, "query.weight", D_QUERY, D_WIDTH, INIT_NORMAL, "self_attn.q_proj.weight", 0, 1, false},
     {SLOT_K, "key.weight", D_KEY, D_WIDTH, INIT_NORMAL, "self_attn.k_proj.weight", 0, 1, false},
     {SLOT_V, "value.weight", D_KEY, D_WIDTH, INIT_NORMAL, "self_attn.v_proj.weight", 0, 1, false},
+    {SLOT_Q_B, "query.bias", D_QUERY, D_NONE, INIT_ZERO, "self_attn.q_proj.bias", 0, 1, false},
+    {SLOT_K_B, "key.bias", D_KEY, D_NONE, INIT_ZERO, "self_attn.k_proj.bias", 0, 1, false},
+    {SLOT_V_B, "value.bias", D_KEY, D_NONE, INIT_ZERO, "self_attn.v_proj.bias", 0, 1, false},
     {SLOT_OUT, "out.weight", D_WIDTH, D_QUERY, INIT_RESIDUAL, "self_attn.o_proj.weight", 0, 1, false},
     {SLOT_NORM2, "norm2.weight", D_WIDTH, D_NONE, INIT_ONE, "post_attention_layernorm.weight", 0, 1, false},
     {SLOT_GATE, "gate.weight", D_HIDDEN, D_WIDTH, INIT_NORMAL, "mlp.gate_proj.weight", 0, 1, false},
@@ -76,38 +79,45 @@ static const struct row llama[] = {
     OWN_HEADS,
     {SLOT_COUNT, NULL, D_NONE, D_NONE, INIT_ZERO, NULL, 0, 0, false}};
 
-static const struct row bert[] = {
-    {SLOT_TOKEN, "embed.token", D_VOCAB, D_WIDTH, INIT_NORMAL, "bert.embeddings.word_embeddings.weight", 0, 1, false},
-    {SLOT_POSITION, "embed.position", D_CONTEXT, D_WIDTH, INIT_NORMAL, "bert.embeddings.position_embeddings.weight", 0, 1, false},
-    {SLOT_TYPE, "embed.type", D_TYPES, D_WIDTH, INIT_NORMAL, "bert.embeddings.token_type_embeddings.weight", 0, 1, false},
-    {SLOT_EMBED_NORM, "embed.norm.weight", D_WIDTH, D_NONE, INIT_ONE, "bert.embeddings.LayerNorm.weight", 0, 1, false},
-    {SLOT_EMBED_NORM_B, "embed.norm.bias", D_WIDTH, D_NONE, INIT_ZERO, "bert.embeddings.LayerNorm.bias", 0, 1, false},
-    {SLOT_NORM1, "norm1.weight", D_WIDTH, D_NONE, INIT_ONE, "attention.output.LayerNorm.weight", 0, 1, false},
-    {SLOT_NORM1_B, "norm1.bias", D_WIDTH, D_NONE, INIT_ZERO, "attention.output.LayerNorm.bias", 0, 1, false},
-    {SLOT_Q, "query.weight", D_QUERY, D_WIDTH, INIT_NORMAL, "attention.self.query.weight", 0, 1, false},
-    {SLOT_K, "key.weight", D_KEY, D_WIDTH, INIT_NORMAL, "attention.self.key.weight", 0, 1, false},
-    {SLOT_V, "value.weight", D_KEY, D_WIDTH, INIT_NORMAL, "attention.self.value.weight", 0, 1, false},
-    {SLOT_Q_B, "query.bias", D_QUERY, D_NONE, INIT_ZERO, "attention.self.query.bias", 0, 1, false},
-    {SLOT_K_B, "key.bias", D_KEY, D_NONE, INIT_ZERO, "attention.self.key.bias", 0, 1, false},
-    {SLOT_V_B, "value.bias", D_KEY, D_NONE, INIT_ZERO, "attention.self.value.bias", 0, 1, false},
-    {SLOT_OUT, "out.weight", D_WIDTH, D_QUERY, INIT_RESIDUAL, "attention.output.dense.weight", 0, 1, false},
-    {SLOT_OUT_B, "out.bias", D_WIDTH, D_NONE, INIT_ZERO, "attention.output.dense.bias", 0, 1, false},
-    {SLOT_NORM2, "norm2.weight", D_WIDTH, D_NONE, INIT_ONE, "output.LayerNorm.weight", 0, 1, false},
-    {SLOT_NORM2_B, "norm2.bias", D_WIDTH, D_NONE, INIT_ZERO, "output.LayerNorm.bias", 0, 1, false},
-    {SLOT_UP, "up.weight", D_HIDDEN, D_WIDTH, INIT_NORMAL, "intermediate.dense.weight", 0, 1, false},
-    {SLOT_UP_B, "up.bias", D_HIDDEN, D_NONE, INIT_ZERO, "intermediate.dense.bias", 0, 1, false},
-    {SLOT_DOWN, "down.weight", D_WIDTH, D_HIDDEN, INIT_RESIDUAL, "output.dense.weight", 0, 1, false},
-    {SLOT_DOWN_B, "down.bias", D_WIDTH, D_NONE, INIT_ZERO, "output.dense.bias", 0, 1, false},
-    {SLOT_NORM, "norm.weight", D_WIDTH, D_NONE, INIT_ONE, "bert.encoder.LayerNorm.weight", 0, 1, false},
-    {SLOT_NORM_B, "norm.bias", D_WIDTH, D_NONE, INIT_ZERO, "bert.encoder.LayerNorm.bias", 0, 1, false},
-    {SLOT_TRANSFORM, "transform.weight", D_WIDTH, D_WIDTH, INIT_NORMAL, "cls.predictions.transform.dense.weight", 0, 1, false},
-    {SLOT_TRANSFORM_B, "transform.bias", D_WIDTH, D_NONE, INIT_ZERO, "cls.predictions.transform.dense.bias", 0, 1, false},
-    {SLOT_TRANSFORM_NORM, "transform.norm.weight", D_WIDTH, D_NONE, INIT_ONE, "cls.predictions.transform.LayerNorm.weight", 0, 1, false},
-    {SLOT_TRANSFORM_NORM_B, "transform.norm.bias", D_WIDTH, D_NONE, INIT_ZERO, "cls.predictions.transform.LayerNorm.bias", 0, 1, false},
-    {SLOT_HEAD, "head.weight", D_VOCAB, D_WIDTH, INIT_NORMAL, "cls.predictions.decoder.weight", 0, 1, false},
-    {SLOT_HEAD_B, "head.bias", D_VOCAB, D_NONE, INIT_ZERO, "cls.predictions.bias", 0, 1, false},
-    OWN_HEADS,
-    {SLOT_COUNT, NULL, D_NONE, D_NONE, INIT_ZERO, NULL, 0, 0, false}};
+/* BERT and RoBERTa differ in names outside of the blocks: `model` before those of the trunk; then those of the
+ * transform, its norm, the output layer and its bias. */
+#define ENCODER(model, dense, norm, decoder, bias) { \
+    {SLOT_TOKEN, "embed.token", D_VOCAB, D_WIDTH, INIT_NORMAL, model ".embeddings.word_embeddings.weight", 0, 1, false}, \
+    {SLOT_POSITION, "embed.position", D_CONTEXT, D_WIDTH, INIT_NORMAL, model ".embeddings.position_embeddings.weight", 0, 1, false}, \
+    {SLOT_TYPE, "embed.type", D_TYPES, D_WIDTH, INIT_NORMAL, model ".embeddings.token_type_embeddings.weight", 0, 1, false}, \
+    {SLOT_EMBED_NORM, "embed.norm.weight", D_WIDTH, D_NONE, INIT_ONE, model ".embeddings.LayerNorm.weight", 0, 1, false}, \
+    {SLOT_EMBED_NORM_B, "embed.norm.bias", D_WIDTH, D_NONE, INIT_ZERO, model ".embeddings.LayerNorm.bias", 0, 1, false}, \
+    {SLOT_NORM1, "norm1.weight", D_WIDTH, D_NONE, INIT_ONE, "attention.output.LayerNorm.weight", 0, 1, false}, \
+    {SLOT_NORM1_B, "norm1.bias", D_WIDTH, D_NONE, INIT_ZERO, "attention.output.LayerNorm.bias", 0, 1, false}, \
+    {SLOT_Q, "query.weight", D_QUERY, D_WIDTH, INIT_NORMAL, "attention.self.query.weight", 0, 1, false}, \
+    {SLOT_K, "key.weight", D_KEY, D_WIDTH, INIT_NORMAL, "attention.self.key.weight", 0, 1, false}, \
+    {SLOT_V, "value.weight", D_KEY, D_WIDTH, INIT_NORMAL, "attention.self.value.weight", 0, 1, false}, \
+    {SLOT_Q_B, "query.bias", D_QUERY, D_NONE, INIT_ZERO, "attention.self.query.bias", 0, 1, false}, \
+    {SLOT_K_B, "key.bias", D_KEY, D_NONE, INIT_ZERO, "attention.self.key.bias", 0, 1, false}, \
+    {SLOT_V_B, "value.bias", D_KEY, D_NONE, INIT_ZERO, "attention.self.value.bias", 0, 1, false}, \
+    {SLOT_OUT, "out.weight", D_WIDTH, D_QUERY, INIT_RESIDUAL, "attention.output.dense.weight", 0, 1, false}, \
+    {SLOT_OUT_B, "out.bias", D_WIDTH, D_NONE, INIT_ZERO, "attention.output.dense.bias", 0, 1, false}, \
+    {SLOT_NORM2, "norm2.weight", D_WIDTH, D_NONE, INIT_ONE, "output.LayerNorm.weight", 0, 1, false}, \
+    {SLOT_NORM2_B, "norm2.bias", D_WIDTH, D_NONE, INIT_ZERO, "output.LayerNorm.bias", 0, 1, false}, \
+    {SLOT_UP, "up.weight", D_HIDDEN, D_WIDTH, INIT_NORMAL, "intermediate.dense.weight", 0, 1, false}, \
+    {SLOT_UP_B, "up.bias", D_HIDDEN, D_NONE, INIT_ZERO, "intermediate.dense.bias", 0, 1, false}, \
+    {SLOT_DOWN, "down.weight", D_WIDTH, D_HIDDEN, INIT_RESIDUAL, "output.dense.weight", 0, 1, false}, \
+    {SLOT_DOWN_B, "down.bias", D_WIDTH, D_NONE, INIT_ZERO, "output.dense.bias", 0, 1, false}, \
+    {SLOT_NORM, "norm.weight", D_WIDTH, D_NONE, INIT_ONE, model ".encoder.LayerNorm.weight", 0, 1, false}, \
+    {SLOT_NORM_B, "norm.bias", D_WIDTH, D_NONE, INIT_ZERO, model ".encoder.LayerNorm.bias", 0, 1, false}, \
+    {SLOT_TRANSFORM, "transform.weight", D_WIDTH, D_WIDTH, INIT_NORMAL, dense ".weight", 0, 1, false}, \
+    {SLOT_TRANSFORM_B, "transform.bias", D_WIDTH, D_NONE, INIT_ZERO, dense ".bias", 0, 1, false}, \
+    {SLOT_TRANSFORM_NORM, "transform.norm.weight", D_WIDTH, D_NONE, INIT_ONE, norm ".weight", 0, 1, false}, \
+    {SLOT_TRANSFORM_NORM_B, "transform.norm.bias", D_WIDTH, D_NONE, INIT_ZERO, norm ".bias", 0, 1, false}, \
+    {SLOT_HEAD, "head.weight", D_VOCAB, D_WIDTH, INIT_NORMAL, decoder, 0, 1, false}, \
+    {SLOT_HEAD_B, "head.bias", D_VOCAB, D_NONE, INIT_ZERO, bias, 0, 1, false}, \
+    OWN_HEADS, \
+    {SLOT_COUNT, NULL, D_NONE, D_NONE, INIT_ZERO, NULL, 0, 0, false}}
+
+static const struct row bert[] = ENCODER("bert", "cls.predictions.transform.dense", "cls.predictions.transform.LayerNorm",
+    "cls.predictions.decoder.weight", "cls.predictions.bias");
+static const struct row roberta[] = ENCODER("roberta", "lm_head.dense", "lm_head.layer_norm", "lm_head.decoder.weight",
+    "lm_head.bias");
 
 #define ADAPTER(target, name, in, out) \
 	{(enum slot)(SLOT_LORA + 2 * (target)), name ".lora_a", D_RANK, in, INIT_FAN_IN, name ".lora_a", 0, 1, false}, \
@@ -124,6 +134,7 @@ static const struct family families[ARCH_COUNT] = {
     [ARCH_GPT2] = {"transformer.h.", gpt2},
     [ARCH_LLAMA] = {"model.layers.", llama},
     [ARCH_BERT] = {"bert.encoder.layer.", bert},
+    [ARCH_ROBERTA] = {"roberta.encoder.layer.", roberta},
 };
 
 enum slot
@@ -145,6 +156,7 @@ present(enum slot s, const struct config *c)
 {
 	switch (s) {
 	case SLOT_TYPE: return c->types > 0;
+	case SLOT_Q_B: case SLOT_K_B: case SLOT_V_B: return config_traits(c)->biased || c->qkv_bias;
 	case SLOT_NORM: case SLOT_NORM_B: return !c->post_norm && !c->unnormed;
 	case SLOT_HEAD: return !c->tied && !c->headless;
 	case SLOT_TRANSFORM: case SLOT_TRANSFORM_B: case SLOT_TRANSFORM_NORM: case SLOT_TRANSFORM_NORM_B:
@@ -169,7 +181,7 @@ dim_size(enum dim d, const struct config *c)
 {
 	switch (d) {
 	case D_VOCAB: return c->vocab;
-	case D_CONTEXT: return c->context;
+	case D_CONTEXT: return c->context + config_traits(c)->first_position;
 	case D_TYPES: return c->types;
 	case D_PROJECTION: return c->projection;
 	case D_WIDTH: return c->width;
@@ -259,7 +271,8 @@ params_build(struct params *p, const struct config *c, struct err *e)
 	size_t start = p->size = aligned(p->size);
 	for (size_t l = 0; l < c->layers; l++) {
 		for (r = first; in_block(r->slot); r++)
-			add_item(p, r, c, l);
+			if (present(r->slot, c))
+				add_item(p, r, c, l);
 		p->size = aligned(p->size);
 		if (l == 0)
 			p->stride = p->size - start;

@@ -106,7 +106,7 @@ trunk_open(struct trunk *t, const struct config *cfg, const struct params *table
 		return -1;
 	carve(t, &t->arena);
 	if (t->cos)
-		rope_table(t->cos, t->sin, cfg->context, config_head_dim(cfg), cfg->rope_theta);
+		rope_table(t->cos, t->sin, cfg->context, config_head_dim(cfg), cfg->rope_theta, &cfg->rope);
 	return 0;
 }
 
@@ -142,12 +142,20 @@ kvcache_close(struct kvcache *c)
 
 /* ---- the whole ---- */
 
+/* Elements of the position table before the row of position 0. */
+static size_t
+first_place(const struct trunk *t)
+{
+	return config_traits(t->cfg)->first_position * t->cfg->width;
+}
+
 static void
 embed(struct trunk *t, const real *w, const struct batch *b)
 {
 	size_t n = b->n, c = t->cfg->width;
 	real *x = t->acts[0].x, *sum = t->embedded ? t->embedded : x;
-	embedding_forward(sum, b->ids, b->positions, wat(w, t, SLOT_TOKEN, 0), wat(w, t, SLOT_POSITION, 0), n, c);
+	const real *places = wat(w, t, SLOT_POSITION, 0);
+	embedding_forward(sum, b->ids, b->positions, wat(w, t, SLOT_TOKEN, 0), places ? places + first_place(t) : NULL, n, c);
 	if (wat(w, t, SLOT_TYPE, 0))
 		embedding_add(sum, b->types, wat(w, t, SLOT_TYPE, 0), n, c);
 	if (t->embedded)
@@ -168,7 +176,8 @@ embed_backward(struct trunk *t, const real *w, real *g, const struct batch *b)
 		    t->embed_mean, t->embed_rstd, wat(w, t, SLOT_EMBED_NORM, 0), n);
 		d = t->dn;
 	}
-	embedding_backward(at(g, t, SLOT_TOKEN, 0), at(g, t, SLOT_POSITION, 0), d, b->ids, b->positions, n, c);
+	real *places = at(g, t, SLOT_POSITION, 0);
+	embedding_backward(at(g, t, SLOT_TOKEN, 0), places ? places + first_place(t) : NULL, d, b->ids, b->positions, n, c);
 	if (at(g, t, SLOT_TYPE, 0))
 		embedding_backward(at(g, t, SLOT_TYPE, 0), NULL, d, b->types, NULL, n, c);
 }

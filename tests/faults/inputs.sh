@@ -82,7 +82,11 @@ tppo -q -m chatty.ten --reward false -n 2 --steps 1 -o out.ten @ | chats.ten
 texport -q --to jsonl @ -o out.jsonl | labelled.ten
 texport -q --to npy --field ids @ -o out.npy | rows.ten
 texport -q --to llmc @ -o out.bin | tokens.ten
-timport -q --format llmc -m @ tokens.bin -o out.ten | vocab.ten'
+timport -q --format llmc -m @ tokens.bin -o out.ten | vocab.ten
+texport -q --to hf -o out @ | init.ten
+texport -q --to peft -o out @ | adapted.ten
+timport -q --as peft adapters -m @ -o out.ten | init.ten
+timport -q --as model exported --vocab @ -o out.ten | vocab.ten'
 
 # @ is where /dev/full stands; a row without @ writes to standard output
 writers='
@@ -147,6 +151,8 @@ texport -q --to csv labelled.ten -o @
 texport -q --to npy embeddings.ten --field embedding -o @
 texport -q --to llmc tokens.ten
 timport -q --format llmc tokens.bin -o @
+timport -q --as model exported -o @
+timport -q --as peft adapters -m init.ten -o @
 trate -q --rater r -o kept.jsonl judged.ten
 trate -q --rater r -o @ judged.ten
 tagree -q judged.ten
@@ -182,6 +188,8 @@ tvocab -q -n 280 --special '<|endoftext|>' --special '<|mask|>' stories.txt -o v
     tchat -q -m chatty.ten judged.ten -o pairs.ten &&
     tscore -q --likelihood -m chatty.ten pairs.ten -o referenced.ten &&
     tgraft -q --head value chatty.ten -o reward.ten &&
+    tgraft -q --lora 2 init.ten -o adapted.ten && texport -q --to hf -o exported init.ten &&
+    texport -q --to peft -o adapters adapted.ten &&
     printf '{"prompt": "a", "completion": "b"}\n' >asked.jsonl &&
     tgraft -q --head classify --labels 0,1 bert.ten -o classifier.ten &&
     teval -q --task -m classifier.ten --predictions predictions.ten labelled.ten -o /dev/null ||

@@ -289,7 +289,7 @@ all_kernels(struct work *k, int threads)
 	bias_add(k->a, k->g, n, c);
 	column_sum_add(k->h, k->a, n, c);
 	embedding_backward(k->e, k->e + SIZE, k->a, k->ids, k->ids, n, c);
-	rope_table(k->cosine, k->sine, n, 18, 10000);
+	rope_table(k->cosine, k->sine, n, 18, 10000, NULL);
 	rope_forward(k->a, k->ids, k->cosine, k->sine, n, c / 18, 18, c);
 	rope_backward(k->b, k->ids, k->cosine, k->sine, n, c / 18, 18, c);
 	dropout(k->b, SIZE, 0.1, 1, 2, 3);

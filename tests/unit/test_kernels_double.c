@@ -283,7 +283,7 @@ static void
 rope_f(struct ctx *k)
 {
 	double co[MAX_POS * 16], si[MAX_POS * 16];
-	rope_table(co, si, MAX_POS, k->c, 100);
+	rope_table(co, si, MAX_POS, k->c, 100, NULL);
 	memcpy(k->y, k->in[0], k->ny * sizeof *k->y);
 	rope_forward(k->y, k->pos, co, si, k->n, HEADS, k->c, HEADS * k->c + GAP);
 }
@@ -294,7 +294,7 @@ rope_b(struct ctx *k)
 	double co[MAX_POS * 16], si[MAX_POS * 16];
 	double *d = calloc(k->ny, sizeof *d);
 	memcpy(d, k->w, k->ny * sizeof *d);
-	rope_table(co, si, MAX_POS, k->c, 100);
+	rope_table(co, si, MAX_POS, k->c, 100, NULL);
 	rope_backward(d, k->pos, co, si, k->n, HEADS, k->c, HEADS * k->c + GAP);
 	for (size_t i = 0; i < k->ny; i++)
 		k->grad[0][i] += d[i];
@@ -316,12 +316,37 @@ test_rope(void **state)
 	/* the definition: x of position t as a complex number times e^(i t w) */
 	double co[MAX_POS * 2], si[MAX_POS * 2], x[4] = {1, 2, 3, 4};
 	int32_t pos = 9;
-	rope_table(co, si, MAX_POS, 4, 10000);
+	rope_table(co, si, MAX_POS, 4, 10000, NULL);
 	rope_forward(x, &pos, co, si, 1, 1, 4, 4);
 	assert_true(fabs(x[0] - (1 * cos(9) - 3 * sin(9))) < 1e-14);
 	assert_true(fabs(x[2] - (3 * cos(9) + 1 * sin(9))) < 1e-14);
 	assert_true(fabs(x[1] - (2 * cos(0.09) - 4 * sin(0.09))) < 1e-14);
 	assert_true(fabs(x[3] - (4 * cos(0.09) + 2 * sin(0.09))) < 1e-14);
+}
+
+/* Against the piecewise formula over wave lengths, computed in Python: 8-fold, low 1, high 4, of 8192 positions. */
+static void
+test_rope_scaling(void **state)
+{
+	(void)state;
+	static const struct { size_t i; double w; } want[] = {
+	    {0, 1.0},
+	    {10, 0.12868737343265052},
+	    {28, 0.0032114459947525913},
+	    {30, 0.0013718935677611381},
+	    {32, 0.0005248461609929547},
+	    {34, 0.00017850781276799638},
+	    {36, 7.78465527393245e-05},
+	    {50, 4.411534674558404e-06},
+	    {63, 3.068925988914511e-07}};
+	struct rope_scaling s = {ROPE_LLAMA3, 8, 1, 4, 8192};
+	for (size_t i = 0; i < sizeof want / sizeof *want; i++)
+		assert_true(fabs(rope_frequency(want[i].i, 128, 500000, &s) / want[i].w - 1) < 1e-12);
+	s = (struct rope_scaling){.kind = ROPE_LINEAR, .factor = 4};
+	assert_true(fabs(rope_frequency(5, 16, 10000, &s) / 0.0007905694150420947 - 1) < 1e-12);
+	double co[8], si[8];
+	rope_table(co, si, 4, 4, 10000, &s);
+	assert_true(fabs(co[6] - cos(0.75)) < 1e-15 && fabs(si[7] - sin(0.0075)) < 1e-15);
 }
 
 static void
@@ -403,6 +428,7 @@ main(void)
 	    cmocka_unit_test(test_sums),
 	    cmocka_unit_test(test_embedding),
 	    cmocka_unit_test(test_rope),
+	    cmocka_unit_test(test_rope_scaling),
 	    cmocka_unit_test(test_dropout),
 	    cmocka_unit_test(test_xent),
 	};

@@ -127,6 +127,23 @@ test_bert(void **state)
 	check_model(c, 0.2);
 }
 
+/* RoBERTa's places, Qwen2's biases, a head size of its own, stretched rotary positions. */
+static void
+test_variants(void **state)
+{
+	(void)state;
+	struct config c = bert;
+	c.arch = ARCH_ROBERTA;
+	check_model(c, 0.2);
+	c = llama;
+	c.qkv_bias = true;
+	check_model(c, 0.2);
+	c = llama;
+	c.head_size = 6;
+	c.rope = (struct rope_scaling){ROPE_LLAMA3, 8, 1, 4, 5};
+	check_model(c, 0);
+}
+
 static void
 test_untied_and_dropout(void **state)
 {
@@ -143,6 +160,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_gpt2), cmocka_unit_test(test_llama), cmocka_unit_test(test_bert),
+	    cmocka_unit_test(test_variants),
 	    cmocka_unit_test(test_untied_and_dropout)};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);

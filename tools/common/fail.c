@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/outfolder.h"
 #include "common/state.h"
 
 const char *
@@ -49,6 +50,7 @@ abandon_outputs(const char *msg)
 		if (o->w && !o->file.atomic)
 			ten_writer_abort(o->w, cli_name(), msg);
 	outfile_signal_cleanup();
+	outfolder_signal_cleanup();
 }
 
 void
@@ -128,6 +130,7 @@ on_signal(int sig)
 {
 	int saved = errno;
 	outfile_signal_cleanup();
+	outfolder_signal_cleanup();
 	raise(sig);
 	errno = saved;
 }
