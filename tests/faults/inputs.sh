@@ -69,6 +69,7 @@ teval -q --task -m @ labelled.ten -o out.txt | classifier.ten
 teval -q --task -m classifier.ten @ -o out.txt | labelled.ten
 teval -q --predicted @ -o out.txt | predictions.ten
 tgen -q --chat -m @ -n 2 --prompt x -o out.txt | chatty.ten
+texport -q --to gguf -o out.gguf @ | init.ten
 trate -q --rater r -o out.jsonl @ | judged.ten
 tagree -q @ | judged.ten
 tagree -q -o out.ten judged.ten @ | judged.ten
@@ -133,6 +134,7 @@ teval -q --task -m classifier.ten --calibration @ labelled.ten -o /dev/null
 teval -q --predicted predictions.ten
 tgen -q --chat -m chatty.ten -n 2 --prompt x
 timport -q --as preference judged.jsonl -o @
+texport -q --to gguf init.ten -o @
 trate -q --rater r -o kept.jsonl judged.ten
 trate -q --rater r -o @ judged.ten
 tagree -q judged.ten

@@ -11,7 +11,7 @@ enum export_type { EXPORT_F32, EXPORT_F16, EXPORT_BF16, EXPORT_Q8_0 };
 
 struct export_job {
 	const char *input;  /* NULL or "-": standard input */
-	const char *output; /* NULL or "-": standard output */
+	const char *output; /* NULL: not given */
 	int type;           /* enum export_type */
 	bool quiet;
 };

@@ -237,7 +237,7 @@ export_gguf(const struct export_job *j)
 {
 	struct err e;
 	struct exporting x = {0};
-	if (!j->output)
+	if (!j->output || strcmp(j->output, "-") == 0)
 		cli_die(ERR_USAGE, "needs a name for the file: -o FILE");
 	if (model_open(&x.model, j->input, &e))
 		cli_fail(&e);
