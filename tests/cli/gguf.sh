@@ -81,7 +81,9 @@ tgraft -q --head value llama.ten -o value.ten
 run 'a value head is left out, and it is said' 0 '' '~^texport: left out: value.weight' texport --to gguf -o v.gguf value.ten
 ok 'nothing else differs' cmp b.gguf v.gguf
 tgraft -q --template chatml llama.ten -o chat.ten
-texport -q --to gguf -o chat.gguf chat.ten
+run 'a chat template of special tokens' 0 '' '' texport -q --to gguf -o chat.gguf chat.ten
+tgraft -q --template plain llama.ten -o plain.ten
+run 'one of words' 0 '' '~^texport: the chat template has text beside a content' texport -q --to gguf -o plain.gguf plain.ten
 tdump --jsonl chat.ten >chat.jsonl
 python3 -c 'import json, sys; sys.stdout.buffer.write(bytes(json.loads(sys.stdin.readline())["tokenizer"]))' <chat.jsonl | tdump --jsonl >chatvocab.jsonl
 is 'the template' "$(check chat chatvocab f32; grep -e template -e eot out)" "llama 20 F32=20

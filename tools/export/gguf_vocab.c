@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "common/cli.h"
 #include "export/export.h"
 #include "text/jinja.h"
 #include "text/spelling.h"
@@ -143,6 +144,37 @@ put_merges(struct gguf_writer *w, const struct vocab *v, const struct spelt *s, 
 	return rc;
 }
 
+/* A text ends in (starts with) a special token. */
+static bool
+borders(const struct chat_template *t, const char *text, bool start)
+{
+	size_t n = strlen(text);
+	for (size_t i = 0; i < t->nspecial; i++) {
+		size_t m = strlen(t->special[i]);
+		if (m <= n && memcmp(start ? text : text + n - m, t->special[i], m) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Here the contents of a chat are made tokens of by themselves; a reader of GGUF does so only where a special token stands
+ * between, or a line end, if no other one follows. */
+static void
+warn_of_borders(const struct chat_template *t)
+{
+	for (int r = 0; r < ROLES; r++) {
+		if (!t->before[r])
+			continue;
+		size_t n = strlen(t->before[r]);
+		bool before = n == 0 || t->before[r][n - 1] == '\n' || borders(t, t->before[r], false);
+		if (!before || !borders(t, t->after[r], true)) {
+			cli_warn("the chat template has text beside a content: programs that read GGUF join both to other tokens than those"
+			    " that were learnt");
+			return;
+		}
+	}
+}
+
 static int
 put_template(struct gguf_writer *w, const struct vocab *v, struct err *e)
 {
@@ -151,6 +183,7 @@ put_template(struct gguf_writer *w, const struct vocab *v, struct err *e)
 		return 0;
 	if (template_parse(&t, v->chat_template, strlen(v->chat_template), e))
 		return -1;
+	warn_of_borders(&t);
 	char *jinja = template_jinja(&t, e);
 	int rc = !jinja || gguf_put_text(w, "tokenizer.chat_template", jinja, e) || gguf_put_u32(w, "tokenizer.ggml.eot_token_id",
 	    (uint32_t)vocab_special(v, t.stop, strlen(t.stop)), e) ? -1 : 0;
