@@ -7,39 +7,11 @@
 
 #include "base/mem.h"
 #include "common/cli.h"
+#include "common/ggufnames.h"
 #include "common/modelio.h"
 #include "common/vocabio.h"
 #include "export/export.h"
 #include "gguf.h"
-
-/* Of tensors that follow each other and have the same name here, one is made, the rows one below the other. */
-static const struct {
-	enum slot slot;
-	const char *gpt2, *llama; /* NULL: the architecture has none */
-} names[] = {
-    {SLOT_TOKEN, "token_embd.weight", "token_embd.weight"},
-    {SLOT_POSITION, "position_embd.weight", NULL},
-    {SLOT_NORM1, "blk.%zu.attn_norm.weight", "blk.%zu.attn_norm.weight"},
-    {SLOT_NORM1_B, "blk.%zu.attn_norm.bias", NULL},
-    {SLOT_Q, "blk.%zu.attn_qkv.weight", "blk.%zu.attn_q.weight"},
-    {SLOT_K, "blk.%zu.attn_qkv.weight", "blk.%zu.attn_k.weight"},
-    {SLOT_V, "blk.%zu.attn_qkv.weight", "blk.%zu.attn_v.weight"},
-    {SLOT_Q_B, "blk.%zu.attn_qkv.bias", "blk.%zu.attn_q.bias"},
-    {SLOT_K_B, "blk.%zu.attn_qkv.bias", "blk.%zu.attn_k.bias"},
-    {SLOT_V_B, "blk.%zu.attn_qkv.bias", "blk.%zu.attn_v.bias"},
-    {SLOT_OUT, "blk.%zu.attn_output.weight", "blk.%zu.attn_output.weight"},
-    {SLOT_OUT_B, "blk.%zu.attn_output.bias", "blk.%zu.attn_output.bias"},
-    {SLOT_NORM2, "blk.%zu.ffn_norm.weight", "blk.%zu.ffn_norm.weight"},
-    {SLOT_NORM2_B, "blk.%zu.ffn_norm.bias", NULL},
-    {SLOT_GATE, NULL, "blk.%zu.ffn_gate.weight"},
-    {SLOT_UP, "blk.%zu.ffn_up.weight", "blk.%zu.ffn_up.weight"},
-    {SLOT_UP_B, "blk.%zu.ffn_up.bias", "blk.%zu.ffn_up.bias"},
-    {SLOT_DOWN, "blk.%zu.ffn_down.weight", "blk.%zu.ffn_down.weight"},
-    {SLOT_DOWN_B, "blk.%zu.ffn_down.bias", "blk.%zu.ffn_down.bias"},
-    {SLOT_NORM, "output_norm.weight", "output_norm.weight"},
-    {SLOT_NORM_B, "output_norm.bias", NULL},
-    {SLOT_HEAD, "output.weight", "output.weight"},
-};
 
 /* Numbers of general.file_type, what most tensors are. */
 static const struct {
@@ -53,12 +25,8 @@ struct exporting {
 	struct vocab_file vocab;
 	struct gguf_writer w;
 	struct outfile out;
-	char (*names)[GGUF_MAX_NAME + 1]; /* (table.n) of the tensor that each becomes or is part of; "": left out */
 	size_t tensors, wider; /* made; that kept more bits than asked for, since their rows do not divide into blocks */
 };
-
-/* The format string comes from the table above. */
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
 
 /* A reader without these parts would compute something else. */
 static void
@@ -79,38 +47,16 @@ check_parts(const struct config *c, const char *path)
 		cli_die(ERR_DATA, "%s: the model %s", path, what);
 }
 
-static void
-name_tensors(struct exporting *x)
+/* Ends when a tensor has no place, unless a language model does without it. */
+static bool
+is_written(const struct exporting *x, const struct param *it, char name[GGUF_MAX_NAME + 1])
 {
-	struct err e;
-	const struct params *p = &x->model.table;
-	bool llama = x->model.cfg.arch == ARCH_LLAMA;
-	if (!(x->names = mem_zalloc(p->n, sizeof *x->names, "names", &e)))
-		cli_fail(&e);
-	for (size_t i = 0; i < p->n; i++) {
-		const struct param *it = &p->items[i];
-		const char *name = NULL;
-		for (size_t k = 0; k < sizeof names / sizeof *names; k++)
-			if (names[k].slot == it->slot)
-				name = llama ? names[k].llama : names[k].gpt2;
-		if (name)
-			snprintf(x->names[i], sizeof x->names[i], name, it->layer);
-		else if (it->slot >= SLOT_PROJECT1 && it->slot <= SLOT_VALUE_B)
-			cli_warn("left out: %s, which the language model does without", it->name);
-		else
-			cli_die(ERR_DATA, "%s: tensor %s has no place in GGUF's %s", x->model.path, it->name,
-			    config_traits(&x->model.cfg)->name);
-	}
-}
-
-/* How many tensors from the i-th on make one. */
-static size_t
-joined(const struct exporting *x, size_t i)
-{
-	size_t n = 1;
-	while (i + n < x->model.table.n && *x->names[i] && strcmp(x->names[i], x->names[i + n]) == 0)
-		n++;
-	return n;
+	if (gguf_name(&x->model.cfg, it, name))
+		return true;
+	if (it->slot < SLOT_PROJECT1 || it->slot > SLOT_VALUE_B)
+		cli_die(ERR_DATA, "%s: tensor %s has no place in GGUF's %s", x->model.path, it->name,
+		    config_traits(&x->model.cfg)->name);
+	return false;
 }
 
 /* Vectors and positions, which are added to, are kept as they are; blocks need rows that they divide. */
@@ -129,44 +75,43 @@ static void
 announce_tensors(struct exporting *x, const struct export_job *j)
 {
 	struct err e;
+	char name[GGUF_MAX_NAME + 1];
 	const struct params *p = &x->model.table;
-	for (size_t i = 0; i < p->n; i += joined(x, i)) {
+	for (size_t i = 0, n; i < p->n; i += n) {
 		const struct param *it = &p->items[i];
 		uint64_t rows = 0;
-		for (size_t k = 0; k < joined(x, i); k++)
+		n = gguf_joined(&x->model.cfg, p, i);
+		if (!is_written(x, it, name)) {
+			cli_warn("left out: %s, which the language model does without", it->name);
+			continue;
+		}
+		for (size_t k = 0; k < n; k++)
 			rows += it[k].dims[0];
 		uint64_t dims[2] = {it->rank == 2 ? it->dims[1] : rows, rows};
-		if (!*x->names[i])
-			continue;
-		if (gguf_add_tensor(&x->w, x->names[i], it->rank, dims, type_of(x, it, j), &e))
+		if (gguf_add_tensor(&x->w, name, it->rank, dims, type_of(x, it, j), &e))
 			cli_fail(&e);
 		x->tensors++;
 	}
 }
 
-/* One tensor, from the file (or from the weights, where adapters were merged), its rows in the order of the format: rotary
- * positions turn the halves of a head against each other here, neighbours there. */
+/* One tensor, from the file or from the weights, where adapters were merged. */
 static int
 write_tensor(struct exporting *x, const struct param *it, real *w, struct err *e)
 {
 	const struct config *c = &x->model.cfg;
 	struct param alone = *it;
 	struct params one = {.items = &alone, .n = 1};
-	size_t row = it->rank == 2 ? it->dims[1] : 1, half = config_head_dim(c) / 2;
-	bool turned = config_traits(c)->rotary && (it->slot == SLOT_Q || it->slot == SLOT_K || it->slot == SLOT_Q_B ||
-	    it->slot == SLOT_K_B);
+	size_t row = it->rank == 2 ? it->dims[1] : 1;
 	alone.offset = 0;
 	if (x->model.w)
 		w = x->model.w + it->offset;
 	else if (model_read(&x->model, "", &one, NULL, w, e))
 		return -1;
-	if (!turned)
+	if (gguf_row(c, it, 1) == 1) /* where any row moves, it does */
 		return gguf_write(&x->w, w, it->size, e);
-	for (size_t r = 0; r < it->dims[0]; r++) {
-		size_t in = r % (2 * half), from = r - in + in / 2 + in % 2 * half;
-		if (gguf_write(&x->w, w + from * row, row, e))
+	for (size_t r = 0; r < it->dims[0]; r++)
+		if (gguf_write(&x->w, w + gguf_row(c, it, r) * row, row, e))
 			return -1;
-	}
 	return 0;
 }
 
@@ -175,6 +120,7 @@ write_tensors(struct exporting *x)
 {
 	struct err e;
 	size_t most = 0;
+	char name[GGUF_MAX_NAME + 1];
 	const struct params *p = &x->model.table;
 	for (size_t i = 0; i < p->n; i++)
 		most = p->items[i].size > most ? p->items[i].size : most;
@@ -182,7 +128,7 @@ write_tensors(struct exporting *x)
 	if (!w && !x->model.w)
 		cli_fail(&e);
 	for (size_t i = 0; i < p->n; i++)
-		if (*x->names[i] && write_tensor(x, &p->items[i], w, &e))
+		if (is_written(x, &p->items[i], name) && write_tensor(x, &p->items[i], w, &e))
 			cli_fail(&e);
 	gguf_end(&x->w);
 	free(w);
@@ -247,7 +193,6 @@ export_gguf(const struct export_job *j)
 	if (vocab_file_load_mem(&x.vocab, x.model.tokenizer, x.model.tokenizer_size, x.model.path, &e) ||
 	    (x.model.cfg.lora_rank && model_weights(&x.model, &e)))
 		cli_fail(&e);
-	name_tensors(&x);
 	put_metadata(&x, j);
 	announce_tensors(&x, j);
 	if (outfile_open(&x.out, j->output, 0666, &e) || gguf_begin(&x.w, &x.out, &e))
@@ -260,5 +205,4 @@ export_gguf(const struct export_job *j)
 	gguf_writer_free(&x.w);
 	vocab_file_free(&x.vocab);
 	model_close(&x.model);
-	free(x.names);
 }

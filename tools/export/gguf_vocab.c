@@ -5,15 +5,13 @@
 
 #include "base/mem.h"
 #include "common/cli.h"
+#include "common/ggufnames.h"
 #include "export/export.h"
 #include "text/jinja.h"
 #include "text/spelling.h"
 
 /* tokenizer.ggml.token_type */
 enum { NORMAL = 1, CONTROL = 3 };
-
-/* The pre-tokeniser of llama.cpp with the same expression. */
-static const char *const pre[PRETOKEN_COUNT] = {[PRETOKEN_GPT2] = "gpt-2", [PRETOKEN_GPT4] = "dbrx"};
 
 struct spelt {
 	char *text;     /* of all, one behind the other */
@@ -213,9 +211,12 @@ gguf_put_vocab(struct gguf_writer *w, const struct vocab *v, size_t rows, struct
 		return err_set(e, ERR_DATA, "a vocabulary of type %s; GGUF has none like it, only bpe", vocab_type_name(v->type));
 	if (v->n != rows)
 		return err_set(e, ERR_DATA, "the model has %zu token embeddings, its vocabulary %zu tokens", rows, v->n);
+	const char *pre = gguf_pre(v->rule);
+	if (!pre)
+		return err_set(e, ERR_DATA, "the vocabulary cuts text by the rule %s, for which GGUF has no name", pretoken_name(v->rule));
 	size_t *order = mem_zalloc(v->n, sizeof *order, "tokens", e);
 	int rc = !order || spell(&s, v, e) || check_spellings(&s, order, e) ||
-	    gguf_put_text(w, "tokenizer.ggml.model", "gpt2", e) || gguf_put_text(w, "tokenizer.ggml.pre", pre[v->rule], e) ||
+	    gguf_put_text(w, "tokenizer.ggml.model", "gpt2", e) || gguf_put_text(w, "tokenizer.ggml.pre", pre, e) ||
 	    put_tokens(w, &s, v->n, e) || put_types(w, v, e) || put_merges(w, v, &s, order, e) || put_ends(w, v, e) ||
 	    put_template(w, v, e) ? -1 : 0;
 	spelt_free(&s);
