@@ -1,4 +1,4 @@
-/* timport - bring data in: text with labels, tags or numbers, chats, and judgements of answers */
+/* timport - bring data in: text with labels, tags or numbers, chats, judgements of answers, and models */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,13 +9,14 @@
 #include "base/tempfile.h"
 #include "common/cli.h"
 #include "common/spool.h"
+#include "import/ggufmodel.h"
 #include "import/importing.h"
 
 enum { FORMAT_JSONL, FORMAT_TSV, FORMAT_CSV, FORMAT_CONLL };
 
 static const char *const formats[] = {"jsonl", "tsv", "csv", "conll", NULL};
 static const char *const kinds[] = {"text", "labelled", "multilabel", "value", "tagged", "chat", "completion", "alpaca",
-    "sharegpt", "preference", "liked", "rating", "clicks", NULL};
+    "sharegpt", "preference", "liked", "rating", "clicks", "model", NULL};
 
 static int format, kind = -1, zstd;
 static const char *columns, *labels, *keep, *output;
@@ -23,7 +24,7 @@ static struct cli_list fields;
 static bool skip_bad, quiet;
 
 static const struct cli_opt opts[] = {
-    {0, "as", "KIND", CLI_CHOICE, &kind, "text, labelled, multilabel, value, tagged, chat, completion, alpaca, sharegpt, preference, liked, rating or clicks (default text; tagged for conll)", 0, 0, kinds, false},
+    {0, "as", "KIND", CLI_CHOICE, &kind, "text, labelled, multilabel, value, tagged, chat, completion, alpaca, sharegpt, preference, liked, rating, clicks or model (default text; tagged for conll)", 0, 0, kinds, false},
     {0, "format", "NAME", CLI_CHOICE, &format, "jsonl, tsv, csv or conll (default jsonl)", 0, 0, formats, false},
     {0, "field", "OURS=NAME", CLI_LIST, &fields, "the input calls field OURS NAME; may be repeated", 0, 0, 0, false},
     {0, "columns", "LIST", CLI_TEXT, &columns, "tsv, csv, conll: names of the columns (default the first line; conll: tokens first, tags last)", 0, 0, 0, false},
@@ -36,11 +37,12 @@ static const struct cli_opt opts[] = {
 };
 
 static const struct cli_tool tool = {"timport", "[file ...]",
-    "Bring data in: text with labels, tags or numbers, chats, and judgements of answers.", opts, sizeof opts / sizeof *opts,
+    "Bring data in: text with labels, tags or numbers, chats, judgements of answers, and models.", opts, sizeof opts / sizeof *opts,
     "timport --as labelled reviews.jsonl -o reviews.ten\n"
     "timport --as labelled --format tsv --columns text,label reviews.tsv -o reviews.ten\n"
     "timport --as chat chats.jsonl | tchat -m chat-base.ten -o rows.ten\n"
-    "timport --as preference compared.jsonl -o judgements.ten"};
+    "timport --as preference compared.jsonl -o judgements.ten\n"
+    "timport --as model model.gguf -o model.ten"};
 
 static void
 set_names(struct importing *m)
@@ -185,6 +187,14 @@ main(int argc, char **argv)
 	struct importing m = {0};
 	struct ten_head h = {0};
 	char **files = cli_parse(&tool, argc, argv, &n);
+	if (kind >= 0 && strcmp(kinds[kind], "model") == 0) {
+		if (n != 1)
+			cli_die(ERR_USAGE, "--as model takes one file, not %zu", n);
+		if (format || fields.n || columns || labels || keep || skip_bad || zstd)
+			cli_die(ERR_USAGE, "--as model has no options but -o and -q");
+		import_gguf(files[0], output, quiet);
+		return 0;
+	}
 	m.rules.kind = kind >= 0 ? (enum import_kind)kind : format == FORMAT_CONLL ? IMPORT_TAGGED : IMPORT_TEXT;
 	m.columns = columns;
 	m.csv = format == FORMAT_CSV;

@@ -5,6 +5,7 @@
 #ifndef TENON_TEXT_SPELLING_H
 #define TENON_TEXT_SPELLING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,5 +13,8 @@ enum { SPELLING_MOST = 2 }; /* bytes that a byte becomes at most */
 
 /* Writes the spelling of n bytes as UTF-8 to `out` (SPELLING_MOST n bytes); returns its length. */
 size_t spelling_of(const uint8_t *bytes, size_t n, char *out);
+/* The bytes that n bytes of UTF-8 spell: at most `room` of them to `out`, how many to *size. False when a character spells
+ * none, or there are more. */
+bool spelling_bytes(const uint8_t *text, size_t n, uint8_t *out, size_t room, size_t *size);
 
 #endif

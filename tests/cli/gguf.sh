@@ -1,4 +1,5 @@
-# texport --to gguf: every tensor and key by a reader of our own, numbers rounded by Python; what cannot be said in GGUF.
+# texport --to gguf: every tensor and key by a reader of our own, numbers rounded by Python; what cannot be said in GGUF; and
+# back again by timport --as model.
 . tests/lib.sh
 export OMP_NUM_THREADS=2
 cp "$ROOT/pipelines/data/stories.txt" .
@@ -133,4 +134,86 @@ fails 'standard output' 2 texport --to gguf -o - llama.ten
 echo old >kept.gguf
 fails 'on failure' 5 texport --to gguf --type f16 -o kept.gguf large.ten
 is 'what was there stays' "$(cat kept.gguf)" old
+
+# back again
+for m in gpt2 llama narrow chat; do
+	texport -q --to gguf -o $m.gguf $m.ten
+	run "$m comes back" 0 '' '~^timport: tensors=' timport --as model $m.gguf -o back.ten
+	ok "$m: all is as it was" cmp <(tdump --schema $m.ten) <(tdump --schema back.ten)
+	tensors() { tdump --jsonl $1 | sed 's/,"tokenizer":.*//'; }
+	ok "$m: the same numbers" cmp <(tensors $m.ten) <(tensors back.ten)
+	ok "$m: the same file again" bash -c "texport -q --to gguf -o again.gguf back.ten && cmp $m.gguf again.gguf"
+	ok "$m: is a sound stream" tcheck -q back.ten
+done
+texport -q --to gguf --type q8_0 -o small.gguf llama.ten
+timport -q --as model small.gguf -o back.ten
+run 'what was rounded stays so' 0 '' '' sh -c 'texport -q --to gguf --type q8_0 -o again.gguf back.ten && cmp small.gguf again.gguf'
+ok 'and is near' python3 -c '
+import json, subprocess
+a, b = (json.loads(subprocess.check_output(["tdump", "--jsonl", f])) for f in ("llama.ten", "back.ten"))
+x, y = (sum(m["block.1.up.weight"], []) for m in (a, b))
+most = max(abs(p - q) for p, q in zip(x, y))
+assert 0 < most < max(map(abs, x)) / 200, most'
+fails 'a folder is no file of GGUF' 3 timport --as model . -o x.ten
+fails 'nothing there' 1 timport --as model nowhere.gguf -o x.ten
+fails 'a model is none' 3 timport --as model llama.ten -o x.ten
+fails 'two files' 2 timport --as model gpt2.gguf llama.gguf -o x.ten
+fails 'options of records' 2 timport --as model --keep a gpt2.gguf -o x.ten
+
+# metadata and tensors changed in the file: refused, or a model, but never a signal
+python3 - <<'END'
+import struct
+with open("gpt2.gguf", "rb") as f:
+    good = f.read()
+def sub(a, b):
+    assert good.count(a) >= 1 and len(a) == len(b), a
+    return good.replace(a, b, 1)
+def number(key, old, new):
+    return sub(key + struct.pack("<II", 4, old), key + struct.pack("<II", 4, new))
+cases = {"heads": number(b"gpt2.attention.head_count", 2, 3), "layers": number(b"gpt2.block_count", 2, 3),
+    "fewer": number(b"gpt2.block_count", 2, 1), "context": number(b"gpt2.context_length", 16, 17),
+    "huge": number(b"gpt2.embedding_length", 32, 2**32 - 1), "zero": number(b"gpt2.feed_forward_length", 128, 0),
+    "end": number(b"tokenizer.ggml.eos_token_id", 279, 2**31), "arch": sub(b"general.architecture\x08\0\0\0\x04\0\0\0\0\0\0\0gpt2",
+    b"general.architecture\x08\0\0\0\x04\0\0\0\0\0\0\0gpt3"), "kind": sub(b"\x05\0\0\0\0\0\0\0gpt-2", b"\x05\0\0\0\0\0\0\0gpt-9"),
+    "name": sub(b"blk.1.ffn_up.weight", b"blk.1.ffn_xp.weight"), "merge": sub("\u0120 t".encode(), "\u0120  ".encode()),
+    "nan": good[:-32] + struct.pack("<f", float("nan")) + good[-28:]}
+for name, data in cases.items():
+    with open("case.%s.gguf" % name, "wb") as f:
+        f.write(data)
+END
+while read -r name status why; do
+	fails "$name: refused" "$status" timport --as model case.$name.gguf -o x.ten
+	ok "$name: says why" grep -qe "$why" "$T.err"
+done <<'END'
+heads 3 width 32 is not a multiple of 3
+layers 3 blk.2.attn_norm.weight is missing
+fewer 3 blk.1.*is not one of
+context 3 position_embd.weight is not of the shape
+huge 3 embedding_length is missing, or not
+zero 3 feed_forward_length is missing, or not
+arch 3 neither gpt2 nor llama
+kind 3 tokenizer.ggml.pre
+name 3 blk.1.ffn_up.weight is missing
+merge 3 merge [0-9]* is not of two tokens
+nan 5 not finite
+END
+run 'an end that is no token: a vocabulary without one' 0 '' '' timport -q --as model case.end.gguf -o x.ten
+cat >flip.py <<'END'
+import subprocess
+with open("gpt2.gguf", "rb") as f:
+    good = bytearray(f.read())
+head = good.find(b"blk.0.attn_norm.bias") + 60
+bad = []
+for i in range(150):
+    at = i * 7919 % head
+    data = bytearray(good)
+    data[at] ^= 1 << i % 8
+    with open("flipped.gguf", "wb") as f:
+        f.write(data)
+    rc = subprocess.run(["timport", "-q", "--as", "model", "flipped.gguf", "-o", "x.ten"], stderr=subprocess.DEVNULL).returncode
+    if rc not in (0, 3, 5):
+        bad.append((at, rc))
+assert not bad, bad
+END
+ok 'flipped bits: no signal' python3 flip.py
 finish
