@@ -138,6 +138,10 @@ check: all $(UNITS) $(FUZZERS) $(SUPPORT) $(if $(wildcard tests/faults/shim.c),$
 check-long: check
 	@LIMIT=1800 $(run_tests) $(wildcard tests/long/*.sh)
 
+## check-peers: exported models in other programs, which npm installs (in the folder PEERS, if set)
+check-peers: all
+	@LIMIT=1800 $(run_tests) $(wildcard tests/peers/*.sh)
+
 ## asan: check in a build with AddressSanitizer and UBSan, in build-asan
 asan:
 	$(MAKE) BUILD=build-asan OPT='-O1 -g -ffp-contract=fast -fno-math-errno' \
@@ -199,4 +203,4 @@ help:
 	@sed -n 's/^## /  /p' Makefile
 
 FORCE:
-.PHONY: all check check-long asan bench bench-long clean demo $(demos:%=demo-%) help install lint FORCE
+.PHONY: all check check-long check-peers asan bench bench-long clean demo $(demos:%=demo-%) help install lint FORCE

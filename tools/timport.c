@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -11,6 +12,7 @@
 #include "common/docbatch.h"
 #include "common/spool.h"
 #include "import/arrays.h"
+#include "import/ggufmodel.h"
 #include "import/importing.h"
 #include "import/model.h"
 
@@ -51,7 +53,8 @@ static const struct cli_tool tool = {"timport", "[file ...]",
     "timport --as labelled --format tsv --columns text,label reviews.tsv -o reviews.ten\n"
     "timport --as chat chats.jsonl | tchat -m chat-base.ten -o rows.ten\n"
     "timport --as preference compared.jsonl -o judgements.ten\n"
-    "timport --as model gpt2/ --vocab vocab.ten -o gpt2.ten"};
+    "timport --as model gpt2/ --vocab vocab.ten -o gpt2.ten\n"
+    "timport --as model model.gguf -o model.ten"};
 
 static void
 set_names(struct importing *m)
@@ -214,9 +217,16 @@ import_arrays(char **files, size_t n)
 	(format == FORMAT_NPY ? import_npy : import_llmc)(&a);
 }
 
-/* Folders instead of records: returns whether that was asked for, and then all is done. */
 static bool
-import_folder(char **operands, size_t n)
+is_folder(const char *path)
+{
+	struct stat st;
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* Models instead of records: returns whether that was asked for, and then all is done. */
+static bool
+import_models(char **operands, size_t n)
 {
 	bool whole = kind >= 0 && strcmp(kinds[kind], "model") == 0, peft = kind >= 0 && strcmp(kinds[kind], "peft") == 0;
 	struct model_import o = {n ? operands[0] : NULL, output, vocabulary, model, quiet};
@@ -227,9 +237,15 @@ import_folder(char **operands, size_t n)
 	if (peft != (model != NULL))
 		cli_die(ERR_USAGE, peft ? "--as peft needs the model that is adapted: -m FILE" : "-m is for --as peft and llmc");
 	if (n != 1)
-		cli_die(ERR_USAGE, "--as %s takes one folder, not %zu", kinds[kind], n);
+		cli_die(ERR_USAGE, "--as %s takes one operand, not %zu", kinds[kind], n);
 	if (fields.n || columns || labels || keep || skip_bad || zstd || format || id || split >= 0)
 		cli_die(ERR_USAGE, "options of records are not for --as %s", kinds[kind]);
+	if (whole && !is_folder(operands[0])) {
+		if (vocabulary)
+			cli_die(ERR_USAGE, "--vocab is for folders; a GGUF file has its own");
+		import_gguf(operands[0], output, quiet);
+		return true;
+	}
 	(whole ? import_model : import_peft)(&o);
 	return true;
 }
@@ -241,7 +257,7 @@ main(int argc, char **argv)
 	struct importing m = {0};
 	struct ten_head h = {0};
 	char **files = cli_parse(&tool, argc, argv, &n);
-	if (import_folder(files, n))
+	if (import_models(files, n))
 		return 0;
 	m.rules.kind = kind >= 0 ? (enum import_kind)kind : format == FORMAT_CONLL ? IMPORT_TAGGED : IMPORT_TEXT;
 	m.columns = columns;

@@ -71,6 +71,7 @@ teval -q --task -m @ labelled.ten -o out.txt | classifier.ten
 teval -q --task -m classifier.ten @ -o out.txt | labelled.ten
 teval -q --predicted @ -o out.txt | predictions.ten
 tgen -q --chat -m @ -n 2 --prompt x -o out.txt | chatty.ten
+texport -q --to gguf -o out.gguf @ | init.ten
 trate -q --rater r -o out.jsonl @ | judged.ten
 tagree -q @ | judged.ten
 tagree -q -o out.ten judged.ten @ | judged.ten
@@ -153,6 +154,7 @@ texport -q --to llmc tokens.ten
 timport -q --format llmc tokens.bin -o @
 timport -q --as model exported -o @
 timport -q --as peft adapters -m init.ten -o @
+texport -q --to gguf init.ten -o @
 trate -q --rater r -o kept.jsonl judged.ten
 trate -q --rater r -o @ judged.ten
 tagree -q judged.ten

@@ -214,12 +214,18 @@ merge(struct model_file *m, struct err *e)
 }
 
 int
+model_weights(struct model_file *m, struct err *e)
+{
+	m->w = mem_zalloc(m->table.size, sizeof *m->w, "weights", e);
+	return !m->w || model_read(m, "", &m->table, NULL, m->w, e) || merge(m, e) ? -1 : 0;
+}
+
+int
 model_load(struct model_file *m, const char *path, struct err *e)
 {
 	if (model_open(m, path, e))
 		return -1;
-	m->w = mem_zalloc(m->table.size, sizeof *m->w, "weights", e);
-	if (!m->w || model_read(m, "", &m->table, NULL, m->w, e) || merge(m, e)) {
+	if (model_weights(m, e)) {
 		model_close(m);
 		return -1;
 	}

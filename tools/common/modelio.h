@@ -37,8 +37,9 @@ int model_read(const struct model_file *m, const char *prefix, const struct para
     struct err *e);
 /* Field `name` of the record; NULL when there is none. */
 const struct ten_value *model_field(const struct model_file *m, const char *name);
-/* model_open, then all tensors into m->w, adapters merged: m->cfg and m->table are those of a model that has
- * none. For everything but training. */
+/* All tensors of an open model into m->w, adapters merged: m->cfg and m->table are then those of a model that has none. */
+int model_weights(struct model_file *m, struct err *e);
+/* model_open, then model_weights. For everything but training. */
 int model_load(struct model_file *m, const char *path, struct err *e);
 /* Lets go of the file, so that its pages do not count as memory: keeps the configuration, the
  * head and the tokenizer; fields can no longer be read. */

@@ -5,7 +5,10 @@
 
 #include <stdbool.h>
 
-enum export_type { EXPORT_F32, EXPORT_F16, EXPORT_BF16 };
+#include "gguf.h"
+#include "text/vocab.h"
+
+enum export_type { EXPORT_F32, EXPORT_F16, EXPORT_BF16, EXPORT_Q8_0 };
 
 struct export_job {
 	const char *input;  /* NULL or "-": standard input */
@@ -27,5 +30,10 @@ void export_llmc(const struct export_job *j);
 void export_hf(const struct export_job *j);
 /* The adapters alone, as PEFT keeps them: a folder. */
 void export_peft(const struct export_job *j);
+
+void export_gguf(const struct export_job *j);
+/* The metadata that GGUF has of a tokenizer; `rows`: of the token embedding. ERR_DATA when readers of GGUF could not make
+ * the same tokens. */
+int gguf_put_vocab(struct gguf_writer *w, const struct vocab *v, size_t rows, struct err *e);
 
 #endif

@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "common/cli.h"
 #include "export/folder.h"
-#include "text/template.h"
+#include "text/jinja.h"
 
 /* Bytes as characters that can be seen (Radford et al. 2019): those of Latin-1 that are printable stand for themselves,
  * the others, in order, for the code points from 256 on. */
@@ -177,55 +177,7 @@ put_json(struct outfolder *to, const struct vocab *v)
 	text_save(&t, to, "tokenizer.json");
 }
 
-/* ---- the chat template, as Jinja ---- */
-
-static void
-put_literal(FILE *f, const char *s)
-{
-	fputc('\'', f);
-	for (; *s; s++) {
-		if (*s == '\n' || *s == '\t')
-			fputs(*s == '\n' ? "\\n" : "\\t", f);
-		else
-			fprintf(f, "%s%c", *s == '\'' || *s == '\\' ? "\\" : "", *s);
-	}
-	fputc('\'', f);
-}
-
-static char *
-jinja(const struct chat_template *t)
-{
-	static const char *const roles[ROLES] = {"system", "user", "assistant", "tool"};
-	char *text = NULL;
-	size_t n;
-	FILE *f = open_memstream(&text, &n);
-	if (!f)
-		cli_die(ERR_RUNTIME, "out of memory");
-	if (t->begin && *t->begin) {
-		fputs("{{ ", f);
-		put_literal(f, t->begin);
-		fputs(" }}", f);
-	}
-	fputs("{% for message in messages %}", f);
-	bool first = true;
-	for (int r = 0; r < ROLES; r++) {
-		if (!t->before[r])
-			continue;
-		fprintf(f, "{%% %s message['role'] == '%s' %%}{{ ", first ? "if" : "elif", roles[r]);
-		put_literal(f, t->before[r]);
-		fputs(" + message['content'] + ", f);
-		put_literal(f, t->after[r]);
-		fputs(" }}", f);
-		first = false;
-	}
-	fputs("{% else %}{{ raise_exception('no turn of ' + message['role'] + ' in this template') }}{% endif %}{% endfor %}"
-	    "{% if add_generation_prompt %}{{ ", f);
-	put_literal(f, t->before[ROLE_ASSISTANT]);
-	fputs(" }}{% endif %}", f);
-	if (fclose(f))
-		cli_die(ERR_RUNTIME, "out of memory");
-	return text;
-}
+/* ---- what goes with it ---- */
 
 static void
 put_special(FILE *f, const char *name, const struct vocab *v, int32_t id)
@@ -249,7 +201,9 @@ put_tokenizer_config(struct outfolder *to, const struct vocab *v, size_t context
 	if (v->chat_template) {
 		if (template_parse(&c, v->chat_template, strlen(v->chat_template), &e))
 			cli_fail(&e);
-		char *text = jinja(&c);
+		char *text = template_jinja(&c, &e);
+		if (!text)
+			cli_fail(&e);
 		fputs("  \"chat_template\": ", t.f);
 		put_string(t.f, text, strlen(text));
 		fputs(",\n", t.f);

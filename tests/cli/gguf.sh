@@ -1,0 +1,219 @@
+# texport --to gguf: every tensor and key by a reader of our own, numbers rounded by Python; what cannot be said in GGUF; and
+# back again by timport --as model.
+. tests/lib.sh
+export OMP_NUM_THREADS=2
+cp "$ROOT/pipelines/data/stories.txt" .
+tvocab -q -n 300 stories.txt -o vocab.ten
+tvocab -q -n 280 --pattern gpt2 stories.txt -o old.ten
+tinit -q --layers 2 --heads 2 --width 32 --context 16 --vocab old.ten -o gpt2.ten
+tinit -q --arch llama --layers 2 --heads 4 --kv-heads 2 --width 64 --hidden 80 --context 16 --output-layer tied --vocab vocab.ten -o llama.ten
+tinit -q --arch llama --layers 1 --heads 1 --width 24 --hidden 64 --context 16 --vocab vocab.ten -o narrow.ten
+tdump --jsonl old.ten >old.jsonl
+tdump --jsonl vocab.ten >vocab.jsonl
+
+# MODEL VOCAB TYPE: what the reader says first
+check() {
+	tdump --jsonl $1.ten >$1.jsonl
+	python3 "$ROOT/tests/support/gguf.py" $1.jsonl $2.jsonl $1.gguf $3 >out 2>&1 || note <out
+	head -n 1 out
+}
+one() { # MODEL VOCAB TYPE TOLD COUNTS
+	run "$1 as $3" 0 '' "texport: $4" texport --to gguf --type $3 -o $1.gguf $1.ten
+	is "$1 as $3: its tensors, numbers, tokens and merges" "$(check $1 $2 $3)" "$5"
+}
+one gpt2 old f32 'tensors=28 parameters=34944 type=F32 wider=0' 'gpt2 28 F32=28'
+one gpt2 old f16 'tensors=28 parameters=34944 type=F16 wider=0' 'gpt2 28 F32=19 F16=9'
+one gpt2 old bf16 'tensors=28 parameters=34944 type=BF16 wider=0' 'gpt2 28 F32=19 BF16=9'
+one gpt2 old q8_0 'tensors=28 parameters=34944 type=Q8_0 wider=0' 'gpt2 28 F32=19 Q8_0=9'
+cp out gpt2.keys
+one llama vocab f32 'tensors=20 parameters=74816 type=F32 wider=0' 'llama 20 F32=20'
+one llama vocab q8_0 'tensors=20 parameters=74816 type=Q8_0 wider=2' 'llama 20 F32=5 F16=2 Q8_0=13'
+cp out llama.keys
+one narrow vocab q8_0 'tensors=12 parameters=21384 type=Q8_0 wider=8' 'llama 12 F32=3 F16=8 Q8_0=1'
+
+is 'the keys of gpt2' "$(sed 1d gpt2.keys)" "  general.alignment = 32
+  general.architecture = 'gpt2'
+  general.file_type = 7
+  general.name = 'gpt2 of 2 layers, width 32'
+  general.quantization_version = 2
+  general.type = 'model'
+  gpt2.attention.head_count = 2
+  gpt2.attention.head_count_kv = 2
+  gpt2.attention.layer_norm_epsilon = 9.999999747378752e-06
+  gpt2.block_count = 2
+  gpt2.context_length = 16
+  gpt2.embedding_length = 32
+  gpt2.feed_forward_length = 128
+  gpt2.vocab_size = 280
+  tokenizer.ggml.add_bos_token = True
+  tokenizer.ggml.add_eos_token = False
+  tokenizer.ggml.bos_token_id = 279
+  tokenizer.ggml.eos_token_id = 279
+  tokenizer.ggml.model = 'gpt2'
+  tokenizer.ggml.pre = 'gpt-2'"
+is 'the keys of llama' "$(grep -e ' llama' -e architecture -e pre <llama.keys)" "  general.architecture = 'llama'
+  llama.attention.head_count = 4
+  llama.attention.head_count_kv = 2
+  llama.attention.layer_norm_rms_epsilon = 9.999999747378752e-06
+  llama.block_count = 2
+  llama.context_length = 16
+  llama.embedding_length = 64
+  llama.feed_forward_length = 80
+  llama.rope.dimension_count = 16
+  llama.rope.freq_base = 10000.0
+  llama.vocab_size = 300
+  tokenizer.ggml.pre = 'dbrx'"
+
+# the same bytes
+texport -q --to gguf -o a.gguf llama.ten
+run 'from a pipe' 0 '' '' sh -c 'texport -q --to gguf -o b.gguf <llama.ten && cmp a.gguf b.gguf'
+tgraft -q --cast bf16 llama.ten -o half.ten
+run 'a model of 16 bits' 0 '' '~type=BF16 wider=0$' texport --to gguf --type bf16 -o half.gguf half.ten
+run 'is the bytes of one that was rounded here' 0 '' '' sh -c 'texport -q --to gguf --type bf16 -o b.gguf llama.ten && cmp half.gguf b.gguf'
+tgraft -q --lora 2 llama.ten -o lora.ten
+ids=$(tdump --schema lora.ten | grep -c 'lora_b')
+[ "$ids" = 4 ] && "$BUILD/tests/support/alter" block.1.query.lora_b 5 0.5 <lora.ten >adapted.ten
+tgraft -q --merge-lora adapted.ten -o merged.ten
+run 'adapters are merged' 0 '' '' sh -c 'texport -q --to gguf -o a.gguf adapted.ten && texport -q --to gguf -o b.gguf merged.ten && cmp a.gguf b.gguf'
+is 'and change the numbers' "$(texport -q --to gguf -o b.gguf llama.ten; cmp -s a.gguf b.gguf; echo $?)" 1
+
+# what a language model does without
+tgraft -q --head value llama.ten -o value.ten
+run 'a value head is left out, and it is said' 0 '' '~^texport: left out: value.weight' texport --to gguf -o v.gguf value.ten
+ok 'nothing else differs' cmp b.gguf v.gguf
+tgraft -q --template chatml llama.ten -o chat.ten
+run 'a chat template of special tokens' 0 '' '' texport -q --to gguf -o chat.gguf chat.ten
+tgraft -q --template plain llama.ten -o plain.ten
+run 'one of words' 0 '' '~^texport: the chat template has text beside a content' texport -q --to gguf -o plain.gguf plain.ten
+tdump --jsonl chat.ten >chat.jsonl
+python3 -c 'import json, sys; sys.stdout.buffer.write(bytes(json.loads(sys.stdin.readline())["tokenizer"]))' <chat.jsonl | tdump --jsonl >chatvocab.jsonl
+is 'the template' "$(check chat chatvocab f32; grep -e template -e eot out)" "llama 20 F32=20
+  tokenizer.chat_template = \"{% for message in messages %}{% if message['role'] == 'system' %}{{ '<|im_start|>system\\\\n' + message['content'] + '<|im_end|>\\\\n' }}{% elif message['role'] == 'user' %}{{ '<|im_start|>user\\\\n' + message['content'] + '<|im_end|>\\\\n' }}{% elif message['role'] == 'assistant' %}{{ '<|im_start|>assistant\\\\n' + message['content'] + '<|im_end|>\\\\n' }}{% elif message['role'] == 'tool' %}{{ '<|im_start|>tool\\\\n' + message['content'] + '<|im_end|>\\\\n' }}{% else %}{{ raise_exception('the template has no such role') }}{% endif %}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\\\n' }}{% endif %}\"
+  tokenizer.ggml.eot_token_id = 301"
+
+# what cannot be
+refuses() { # NAME STATUS WHY ARG...
+	local name=$1 want=$2 why=$3
+	shift 3
+	fails "$name" "$want" texport -q "$@" -o no.gguf
+	ok "$name: says why" grep -qe "$why" "$T.err"
+	ok "$name: nothing is left" test ! -e no.gguf -a ! -e .no.gguf.tmp
+}
+tinit -q --arch bert --layers 1 --heads 1 --width 32 --context 16 --vocab vocab.ten -o bert.ten
+tgraft -q --head classify --labels a,b llama.ten -o task.ten
+tgraft -q --drop-head language llama.ten -o headless.ten
+tgraft -q --drop-norm llama.ten -o unnormed.ten
+tvocab -q --type byte -o byte.ten </dev/null
+tvocab -q --type char -o char.ten stories.txt
+tvocab -q -n 300 --no-special -o endless.ten stories.txt
+tvocab -q -n 300 --special '<|endoftext|>' --special he -o twice.ten stories.txt
+for v in byte char endless twice; do
+	tinit -q --layers 1 --heads 1 --width 32 --context 16 --vocab $v.ten -o $v.model.ten
+done
+"$BUILD/tests/support/alter" block.0.up.weight 3 70000 <gpt2.ten >large.ten
+"$BUILD/tests/support/alter" block.0.up.weight 3 nan <gpt2.ten >nan.ten
+refuses 'a family without a place' 3 'family bert' --to gguf bert.ten
+refuses 'a head for a task' 3 'drop-head task' --to gguf task.ten
+refuses 'no language head' 3 'no language head' --to gguf headless.ten
+refuses 'no last norm' 3 'no norm' --to gguf unnormed.ten
+refuses 'bytes' 3 'type byte' --to gguf byte.model.ten
+refuses 'characters' 3 'type char' --to gguf char.model.ten
+refuses 'no end' 3 'no token that ends' --to gguf endless.model.ten
+refuses 'two tokens of one spelling' 3 "both spelt .he'" --to gguf twice.model.ten
+refuses 'a number too large for F16' 5 'tensor blk.0.ffn_up.weight has a number that is too large for F16' --to gguf --type f16 large.ten
+run 'which BF16 can say' 0 '' '' texport -q --to gguf --type bf16 -o large.gguf large.ten
+refuses 'not a number' 5 'not finite' --to gguf nan.ten
+refuses 'something else' 3 'needs a model' --to gguf vocab.ten
+refuses 'a vocabulary of another size' 3 'embed.token' --to gguf <("$BUILD/tests/support/alter" key config.vocab 299 <llama.ten)
+refuses 'two operands' 2 'one input' --to gguf llama.ten gpt2.ten
+refuses 'no target' 2 'to NAME' llama.ten
+refuses 'another target' 2 'onnx' --to onnx llama.ten
+refuses 'another type' 2 'type' --to gguf --type q4_0 llama.ten
+fails 'no name for the file' 2 texport --to gguf llama.ten
+fails 'standard output' 2 texport --to gguf -o - llama.ten
+echo old >kept.gguf
+fails 'on failure' 5 texport --to gguf --type f16 -o kept.gguf large.ten
+is 'what was there stays' "$(cat kept.gguf)" old
+
+# back again
+for m in gpt2 llama narrow chat; do
+	texport -q --to gguf -o $m.gguf $m.ten
+	run "$m comes back" 0 '' '~^timport: tensors=' timport --as model $m.gguf -o back.ten
+	ok "$m: all is as it was" cmp <(tdump --schema $m.ten) <(tdump --schema back.ten)
+	tensors() { tdump --jsonl $1 | sed 's/,"tokenizer":.*//'; }
+	ok "$m: the same numbers" cmp <(tensors $m.ten) <(tensors back.ten)
+	ok "$m: the same file again" bash -c "texport -q --to gguf -o again.gguf back.ten && cmp $m.gguf again.gguf"
+	ok "$m: is a sound stream" tcheck -q back.ten
+done
+texport -q --to gguf --type q8_0 -o small.gguf llama.ten
+timport -q --as model small.gguf -o back.ten
+run 'what was rounded stays so' 0 '' '' sh -c 'texport -q --to gguf --type q8_0 -o again.gguf back.ten && cmp small.gguf again.gguf'
+ok 'and is near' python3 -c '
+import json, subprocess
+a, b = (json.loads(subprocess.check_output(["tdump", "--jsonl", f])) for f in ("llama.ten", "back.ten"))
+x, y = (sum(m["block.1.up.weight"], []) for m in (a, b))
+most = max(abs(p - q) for p, q in zip(x, y))
+assert 0 < most < max(map(abs, x)) / 200, most'
+fails 'a folder without a configuration' 1 timport --as model . -o x.ten
+fails 'nothing there' 1 timport --as model nowhere.gguf -o x.ten
+fails 'a model is none' 3 timport --as model llama.ten -o x.ten
+fails 'two files' 2 timport --as model gpt2.gguf llama.gguf -o x.ten
+fails 'options of records' 2 timport --as model --keep a gpt2.gguf -o x.ten
+
+# metadata and tensors changed in the file: refused, or a model, but never a signal
+python3 - <<'END'
+import struct
+with open("gpt2.gguf", "rb") as f:
+    good = f.read()
+def sub(a, b):
+    assert good.count(a) >= 1 and len(a) == len(b), a
+    return good.replace(a, b, 1)
+def number(key, old, new):
+    return sub(key + struct.pack("<II", 4, old), key + struct.pack("<II", 4, new))
+cases = {"heads": number(b"gpt2.attention.head_count", 2, 3), "layers": number(b"gpt2.block_count", 2, 3),
+    "fewer": number(b"gpt2.block_count", 2, 1), "context": number(b"gpt2.context_length", 16, 17),
+    "huge": number(b"gpt2.embedding_length", 32, 2**32 - 1), "zero": number(b"gpt2.feed_forward_length", 128, 0),
+    "end": number(b"tokenizer.ggml.eos_token_id", 279, 2**31), "arch": sub(b"general.architecture\x08\0\0\0\x04\0\0\0\0\0\0\0gpt2",
+    b"general.architecture\x08\0\0\0\x04\0\0\0\0\0\0\0gpt3"), "kind": sub(b"\x05\0\0\0\0\0\0\0gpt-2", b"\x05\0\0\0\0\0\0\0gpt-9"),
+    "name": sub(b"blk.1.ffn_up.weight", b"blk.1.ffn_xp.weight"), "merge": sub("\u0120 t".encode(), "\u0120  ".encode()),
+    "nan": good[:-32] + struct.pack("<f", float("nan")) + good[-28:]}
+for name, data in cases.items():
+    with open("case.%s.gguf" % name, "wb") as f:
+        f.write(data)
+END
+while read -r name status why; do
+	fails "$name: refused" "$status" timport --as model case.$name.gguf -o x.ten
+	ok "$name: says why" grep -qe "$why" "$T.err"
+done <<'END'
+heads 3 width 32 is not a multiple of 3
+layers 3 blk.2.attn_norm.weight is missing
+fewer 3 blk.1.*is not one of
+context 3 position_embd.weight is not of the shape
+huge 3 embedding_length is missing, or not
+zero 3 feed_forward_length is missing, or not
+arch 3 neither gpt2 nor llama
+kind 3 tokenizer.ggml.pre
+name 3 blk.1.ffn_up.weight is missing
+merge 3 merge [0-9]* is not of two tokens
+nan 5 not finite
+END
+run 'an end that is no token: a vocabulary without one' 0 '' '' timport -q --as model case.end.gguf -o x.ten
+cat >flip.py <<'END'
+import subprocess
+with open("gpt2.gguf", "rb") as f:
+    good = bytearray(f.read())
+head = good.find(b"blk.0.attn_norm.bias") + 60
+bad = []
+for i in range(150):
+    at = i * 7919 % head
+    data = bytearray(good)
+    data[at] ^= 1 << i % 8
+    with open("flipped.gguf", "wb") as f:
+        f.write(data)
+    rc = subprocess.run(["timport", "-q", "--as", "model", "flipped.gguf", "-o", "x.ten"], stderr=subprocess.DEVNULL).returncode
+    if rc not in (0, 3, 5):
+        bad.append((at, rc))
+assert not bad, bad
+END
+ok 'flipped bits: no signal' python3 flip.py
+finish

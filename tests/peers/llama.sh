@@ -1,0 +1,89 @@
+#!/bin/bash
+# What llama.cpp makes of the GGUF files of texport, beside what ttok, tgen and tchat say: `make check-peers`.
+# PEERS names a folder in which the npm package is kept between runs; without it, it is installed in a temporary one.
+. tests/lib.sh
+version=3.22.1
+command -v node >/dev/null && command -v npm >/dev/null || skip_all "node and npm are not installed"
+LLAMA=${PEERS:-$T/peers}/node-llama-cpp-$version
+export LLAMA
+if [ ! -e "$LLAMA/installed" ]; then
+	mkdir -p "$LLAMA" && cd "$LLAMA" && echo '{"private": true}' >package.json &&
+	    npm install --omit=optional --ignore-scripts --no-audit --no-fund "node-llama-cpp@$version" \
+	    "@node-llama-cpp/linux-x64@$version" >install.log 2>&1 && : >installed ||
+	    skip_all "npm cannot install node-llama-cpp $version: $(tail -n 1 install.log)"
+	cd "$T" || exit 1
+fi
+peers=$ROOT/tests/peers
+
+cat >lines <<'END'
+Once upon a time
+The fox
+A miller had
+It was 1234567 years ago
+He said: "I don't know"
+she'll we've they're I'm he'd it's WE'LL
+The   old    man
+ In the morning
+Über den Wäldern
+naïve café
+日本語のテキスト
+Привет, мир!
+emoji 🦊🌲 here
+3.14159 and 2,000,000
+a/b\c [x] {y} <z>
+tab	between	words
+<|endoftext|> is text
+...
+I
+The king and the queen of the wood
+END
+# and texts that are no lines
+python3 - >texts.jsonl <<'END'
+import json
+texts = open("lines", encoding="utf-8").read().splitlines()
+texts += ["one\n\ntwo\r\n three", "ends in spaces   ", "   \n  x", "\t\t", "½ ² Ⅷ ١٢٣", "a\u00a0b\u3000c\u2028d", "e\u0301 \U0001d54f \u200d"]
+for text in texts:
+    print(json.dumps({"text": text}))
+END
+cat >chats.jsonl <<'END'
+{"messages": [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Hi!"}]}
+{"messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "It's a 'quote' \\ and a\nline"}, {"role": "assistant", "content": "Yes."}, {"role": "user", "content": "Why?"}, {"role": "assistant", "content": "So."}]}
+END
+
+# name family pattern template shape: a small model that has learnt the stories
+train() {
+	local name=$1
+	tvocab -q -n 1000 --pattern "$3" "$ROOT/pipelines/data/stories.txt" -o $name.vocab.ten &&
+	    ttok -q -m $name.vocab.ten "$ROOT/pipelines/data/stories.txt" | tpack -q -l 128 | tshuf -q -o rows.ten &&
+	    tinit -q --arch $2 --layers 2 --heads 4 $5 --context 256 --vocab $name.vocab.ten -o init.ten &&
+	    tpretrain -q -m init.ten --steps 200 -o trained.ten rows.ten &&
+	    tgraft -q --template $4 trained.ten -o $name.ten
+}
+
+judge() { # MODEL TYPE EXACT
+	local name=$1.$2
+	texport -q --to gguf --type $2 -o $name.gguf $1.ten &&
+	    python3 "$peers/compare.py" ask texts.jsonl chats.jsonl $1.done >asked &&
+	    node "$peers/llama.mjs" $name.gguf <asked >answer 2>log ||
+	    { result 1 "$name: llama.cpp answers"; note <log; return; }
+	while IFS=$'\t' read -r ok what; do
+		result "$ok" "$name: $what"
+	done < <(python3 "$peers/compare.py" judge $1.tokens $1.chats $1.done answer "$3")
+}
+
+while read -r name family pattern template shape; do
+	ok "$name: a $family model learns" train $name $family $pattern $template "$shape"
+	timport -q texts.jsonl | ttok -q --records -m $name.ten | tdump --jsonl >$name.tokens
+	timport -q --as chat chats.jsonl | tchat -q -m $name.ten | tdump --jsonl >$name.chats
+	tgen -q -m $name.ten --temperature 0 -n 64 --lines --records lines | tdump --jsonl >$name.done
+	judge $name f32 1
+	judge $name f16 0
+	judge $name bf16 0
+	judge $name q8_0 0
+done <<'END'
+gpt2 gpt2 gpt2 llama3 --width 128
+gpt4 gpt2 gpt4 chatml --width 128 --kv-heads 2
+llama llama gpt4 llama3 --width 128 --kv-heads 2
+narrow llama gpt2 chatml --width 120
+END
+finish

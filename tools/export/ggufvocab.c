@@ -1,0 +1,225 @@
+/* A vocabulary as GGUF has it: tokens in GPT-2's spelling, merges as pairs of spellings in the order of their ranks. There a
+ * token is known by its spelling alone, so two tokens of one spelling cannot be. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "common/cli.h"
+#include "common/ggufnames.h"
+#include "export/export.h"
+#include "text/jinja.h"
+#include "text/spelling.h"
+
+/* tokenizer.ggml.token_type */
+enum { NORMAL = 1, CONTROL = 3 };
+
+struct spelt {
+	char *text;     /* of all, one behind the other */
+	size_t *ends;   /* (n) */
+	size_t n;
+};
+
+static const char *
+spelling(const struct spelt *s, size_t id, size_t *n)
+{
+	size_t from = id ? s->ends[id - 1] : 0;
+	*n = s->ends[id] - from;
+	return s->text + from;
+}
+
+static void
+spelt_free(struct spelt *s)
+{
+	free(s->text);
+	free(s->ends);
+}
+
+static int
+spell(struct spelt *s, const struct vocab *v, struct err *e)
+{
+	size_t size = 0;
+	*s = (struct spelt){.n = v->n};
+	s->text = mem_zalloc(v->nbytes, SPELLING_MOST, "tokens", e);
+	s->ends = mem_zalloc(v->n, sizeof *s->ends, "tokens", e);
+	if (!s->text || !s->ends)
+		return -1;
+	for (size_t i = 0; i < v->n; i++) {
+		size_t n;
+		const uint8_t *bytes = vocab_bytes(v, (int32_t)i, &n);
+		if (v->tokens[i].special)
+			memcpy(s->text + size, bytes, n); /* as it is */
+		else
+			n = spelling_of(bytes, n, s->text + size);
+		s->ends[i] = size += n;
+	}
+	return 0;
+}
+
+static const struct spelt *sorting;
+static const struct vocab *ranking;
+
+static int
+by_spelling(const void *a, const void *b)
+{
+	size_t n, m, i = *(const size_t *)a, j = *(const size_t *)b;
+	const char *x = spelling(sorting, i, &n), *y = spelling(sorting, j, &m);
+	int order = memcmp(x, y, n < m ? n : m);
+	return order ? order : n != m ? (n < m ? -1 : 1) : (i > j) - (i < j);
+}
+
+static int
+by_rank(const void *a, const void *b)
+{
+	int32_t x = ranking->tokens[*(const size_t *)a].rank, y = ranking->tokens[*(const size_t *)b].rank;
+	return (x > y) - (x < y);
+}
+
+static int
+check_spellings(const struct spelt *s, size_t *order, struct err *e)
+{
+	for (size_t i = 0; i < s->n; i++)
+		order[i] = i;
+	sorting = s;
+	qsort(order, s->n, sizeof *order, by_spelling);
+	for (size_t i = 1; i < s->n; i++) {
+		size_t n, m;
+		const char *x = spelling(s, order[i - 1], &n), *y = spelling(s, order[i], &m);
+		if (n == m && memcmp(x, y, n) == 0)
+			return err_set(e, ERR_DATA, "tokens %zu and %zu are both spelt `%.*s', which GGUF cannot tell apart", order[i - 1],
+			    order[i], n < 60 ? (int)n : 60, x);
+	}
+	return 0;
+}
+
+static int
+put_tokens(struct gguf_writer *w, const struct spelt *s, size_t rows, struct err *e)
+{
+	if (gguf_put_array(w, "tokenizer.ggml.tokens", GGUF_STRING, rows, e))
+		return -1;
+	for (size_t i = 0; i < rows; i++) {
+		size_t n;
+		const char *text = spelling(s, i, &n);
+		if (gguf_item_text(w, text, n, e))
+			return -1;
+	}
+	return 0;
+}
+
+static int
+put_types(struct gguf_writer *w, const struct vocab *v, struct err *e)
+{
+	if (gguf_put_array(w, "tokenizer.ggml.token_type", GGUF_I32, v->n, e))
+		return -1;
+	for (size_t i = 0; i < v->n; i++)
+		if (gguf_item_i32(w, v->tokens[i].special ? CONTROL : NORMAL, e))
+			return -1;
+	return 0;
+}
+
+static int
+put_merges(struct gguf_writer *w, const struct vocab *v, const struct spelt *s, size_t *order, struct err *e)
+{
+	size_t n = 0, most = 0;
+	for (size_t i = 0; i < v->n; i++) {
+		most = v->tokens[i].size > most ? v->tokens[i].size : most;
+		if (v->tokens[i].rank >= 0)
+			order[n++] = i;
+	}
+	ranking = v;
+	qsort(order, n, sizeof *order, by_rank);
+	char *pair = mem_zalloc(SPELLING_MOST * most + 1, 1, "merges", e);
+	int rc = pair ? gguf_put_array(w, "tokenizer.ggml.merges", GGUF_STRING, n, e) : -1;
+	for (size_t i = 0; rc == 0 && i < n; i++) {
+		size_t l, r;
+		const struct token *t = &v->tokens[order[i]];
+		const char *left = spelling(s, (size_t)t->left, &l), *right = spelling(s, (size_t)t->right, &r);
+		memcpy(pair, left, l);
+		pair[l] = ' ';
+		memcpy(pair + l + 1, right, r);
+		rc = gguf_item_text(w, pair, l + 1 + r, e);
+	}
+	free(pair);
+	return rc;
+}
+
+/* A text ends in (starts with) a special token. */
+static bool
+borders(const struct chat_template *t, const char *text, bool start)
+{
+	size_t n = strlen(text);
+	for (size_t i = 0; i < t->nspecial; i++) {
+		size_t m = strlen(t->special[i]);
+		if (m <= n && memcmp(start ? text : text + n - m, t->special[i], m) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Here the contents of a chat are made tokens of by themselves; a reader of GGUF does so only where a special token stands
+ * between, or a line end, if no other one follows. */
+static void
+warn_of_borders(const struct chat_template *t)
+{
+	for (int r = 0; r < ROLES; r++) {
+		if (!t->before[r])
+			continue;
+		size_t n = strlen(t->before[r]);
+		bool before = n == 0 || t->before[r][n - 1] == '\n' || borders(t, t->before[r], false);
+		if (!before || !borders(t, t->after[r], true)) {
+			cli_warn("the chat template has text beside a content: programs that read GGUF join both to other tokens than those"
+			    " that were learnt");
+			return;
+		}
+	}
+}
+
+static int
+put_template(struct gguf_writer *w, const struct vocab *v, struct err *e)
+{
+	struct chat_template t;
+	if (!v->chat_template)
+		return 0;
+	if (template_parse(&t, v->chat_template, strlen(v->chat_template), e))
+		return -1;
+	warn_of_borders(&t);
+	char *jinja = template_jinja(&t, e);
+	int rc = !jinja || gguf_put_text(w, "tokenizer.chat_template", jinja, e) || gguf_put_u32(w, "tokenizer.ggml.eot_token_id",
+	    (uint32_t)vocab_special(v, t.stop, strlen(t.stop)), e) ? -1 : 0;
+	free(jinja);
+	template_free(&t);
+	return rc;
+}
+
+/* The tokens around a text. Where a reader finds none it takes those of GPT-2's own vocabulary by number, so that is not
+ * left to chance. */
+static int
+put_ends(struct gguf_writer *w, const struct vocab *v, struct err *e)
+{
+	if (v->end < 0)
+		return err_set(e, ERR_DATA, "the vocabulary has no token that ends a text, for which readers of GGUF would take token 11");
+	return gguf_put_u32(w, "tokenizer.ggml.bos_token_id", (uint32_t)(v->begin < 0 ? v->end : v->begin), e) ||
+	    gguf_put_u32(w, "tokenizer.ggml.eos_token_id", (uint32_t)v->end, e) ||
+	    gguf_put_bool(w, "tokenizer.ggml.add_bos_token", v->begin >= 0, e) ||
+	    gguf_put_bool(w, "tokenizer.ggml.add_eos_token", false, e) ? -1 : 0;
+}
+
+int
+gguf_put_vocab(struct gguf_writer *w, const struct vocab *v, size_t rows, struct err *e)
+{
+	struct spelt s = {0};
+	if (v->type != VOCAB_BPE)
+		return err_set(e, ERR_DATA, "a vocabulary of type %s; GGUF has none like it, only bpe", vocab_type_name(v->type));
+	if (v->n != rows)
+		return err_set(e, ERR_DATA, "the model has %zu token embeddings, its vocabulary %zu tokens", rows, v->n);
+	const char *pre = gguf_pre(v->rule);
+	if (!pre)
+		return err_set(e, ERR_DATA, "the vocabulary cuts text by the rule %s, for which GGUF has no name", pretoken_name(v->rule));
+	size_t *order = mem_zalloc(v->n, sizeof *order, "tokens", e);
+	int rc = !order || spell(&s, v, e) || check_spellings(&s, order, e) ||
+	    gguf_put_text(w, "tokenizer.ggml.model", "gpt2", e) || gguf_put_text(w, "tokenizer.ggml.pre", pre, e) ||
+	    put_tokens(w, &s, v->n, e) || put_types(w, v, e) || put_merges(w, v, &s, order, e) || put_ends(w, v, e) ||
+	    put_template(w, v, e) ? -1 : 0;
+	spelt_free(&s);
+	free(order);
+	return rc;
+}

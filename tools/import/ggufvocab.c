@@ -1,0 +1,222 @@
+/* The vocabulary of a GGUF file: tokens by their spelling, merges as pairs of spellings, the first the lowest in rank. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "common/cli.h"
+#include "common/ggufnames.h"
+#include "common/vocabio.h"
+#include "import/ggufmodel.h"
+#include "text/jinja.h"
+#include "text/spelling.h"
+#include "text/template.h"
+
+/* tokenizer.ggml.token_type */
+enum { NORMAL = 1, CONTROL = 3 };
+
+struct spelt {
+	const uint8_t *p;
+	uint64_t n;
+	size_t id;
+};
+
+static int
+by_text(const struct spelt *a, const void *p, uint64_t n)
+{
+	int order = memcmp(a->p, p, a->n < n ? a->n : n);
+	return order ? order : a->n < n ? -1 : a->n > n;
+}
+
+static int
+by_spelling(const void *a, const void *b)
+{
+	const struct spelt *y = b;
+	return by_text(a, y->p, y->n);
+}
+
+/* An array of the file, NULL with *e filled when it is not there, not of this kind or not of n items (0: any number). */
+static const struct gguf_value *
+get_array(const struct gguf *g, const char *key, enum gguf_kind item, uint64_t n, struct err *e)
+{
+	const struct gguf_value *v = gguf_get(g, key);
+	if (v && v->kind == GGUF_ARRAY && v->item == item && v->n && (!n || v->n == n))
+		return v;
+	err_set(e, ERR_DATA, "%s is missing, or not an array as long and of the kind that it should be", key);
+	return NULL;
+}
+
+static bool
+is_text(const struct gguf_value *v, const char *text)
+{
+	return v && v->kind == GGUF_STRING && v->n == strlen(text) && memcmp(v->data, text, v->n) == 0;
+}
+
+/* The token of a spelling; n when there is none. */
+static size_t
+find(const struct spelt *sorted, size_t n, const void *p, uint64_t size)
+{
+	size_t lo = 0, hi = n;
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+		int order = by_text(&sorted[mid], p, size);
+		if (order == 0)
+			return sorted[mid].id;
+		if (order < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return n;
+}
+
+/* The tokens that a merge, two spellings with a space between, is of; false when one is not there. */
+static bool
+find_merge(const struct spelt *sorted, size_t n, const uint8_t *text, uint64_t size, size_t id[3], uint8_t *joined)
+{
+	const uint8_t *space = size > 2 ? memchr(text + 1, ' ', size - 1) : NULL;
+	if (!space)
+		return false;
+	uint64_t left = (uint64_t)(space - text), right = size - left - 1;
+	memcpy(joined, text, left);
+	memcpy(joined + left, space + 1, right);
+	id[0] = find(sorted, n, text, left);
+	id[1] = find(sorted, n, space + 1, right);
+	id[2] = find(sorted, n, joined, left + right);
+	return id[0] < n && id[1] < n && id[2] < n;
+}
+
+static int
+read_merges(const struct gguf *g, const struct spelt *sorted, struct token *tokens, size_t n, struct err *e)
+{
+	const struct gguf_value *v = gguf_get(g, "tokenizer.ggml.merges");
+	uint8_t *joined = mem_zalloc(2 * SPELLING_MOST * VOCAB_MAX_TOKEN, 1, "a merge", e);
+	if (!joined)
+		return -1;
+	int rc = v && (v->kind != GGUF_ARRAY || v->item != GGUF_STRING || v->n > VOCAB_MAX_TOKENS)
+	    ? err_set(e, ERR_DATA, "tokenizer.ggml.merges is not an array of strings") : 0;
+	const uint8_t *at = v ? v->data : NULL;
+	for (uint64_t i = 0; v && rc == 0 && i < v->n; i++) {
+		uint64_t size;
+		size_t id[3];
+		const uint8_t *text = gguf_next(&at, &size);
+		if (size > 2 * SPELLING_MOST * VOCAB_MAX_TOKEN || !find_merge(sorted, n, text, size, id, joined))
+			rc = err_set(e, ERR_DATA, "merge %llu is not of two tokens to a third", (unsigned long long)i);
+		else if (tokens[id[2]].rank >= 0)
+			rc = err_set(e, ERR_DATA, "token %zu comes of two merges, of which a vocabulary here has one", id[2]);
+		else {
+			tokens[id[2]].left = (int32_t)id[0];
+			tokens[id[2]].right = (int32_t)id[1];
+			tokens[id[2]].rank = (int32_t)i;
+		}
+	}
+	free(joined);
+	return rc;
+}
+
+static int
+add_token(struct vocab *v, const struct spelt *s, int32_t type, const struct token *t, struct err *e)
+{
+	uint8_t bytes[VOCAB_MAX_TOKEN];
+	struct token to = *t;
+	size_t n = (size_t)s->n;
+	if (type != NORMAL && type != CONTROL)
+		return err_set(e, ERR_DATA, "token %zu is of type %d, neither normal nor control", v->n, type);
+	to.special = type == CONTROL;
+	if (s->n > (to.special ? VOCAB_MAX_TOKEN : SPELLING_MOST * VOCAB_MAX_TOKEN))
+		return err_set(e, ERR_DATA, "token %zu is too long", v->n);
+	if (to.special)
+		memcpy(bytes, s->p, n);
+	else if (!spelling_bytes(s->p, n, bytes, sizeof bytes, &n))
+		return err_set(e, ERR_DATA, "token %zu is not spelt as bytes", v->n);
+	return vocab_add(v, &to, bytes, n, e);
+}
+
+static int
+read_tokens(const struct gguf *g, struct vocab *v, struct err *e)
+{
+	const struct gguf_value *tokens = get_array(g, "tokenizer.ggml.tokens", GGUF_STRING, 0, e);
+	const struct gguf_value *types = tokens ? get_array(g, "tokenizer.ggml.token_type", GGUF_I32, tokens->n, e) : NULL;
+	if (!types)
+		return -1;
+	size_t n = (size_t)tokens->n;
+	struct spelt *all = mem_zalloc(n, sizeof *all, "tokens", e), *sorted = mem_zalloc(n, sizeof *sorted, "tokens", e);
+	struct token *merged = mem_zalloc(n, sizeof *merged, "tokens", e);
+	int rc = all && sorted && merged ? 0 : -1;
+	const uint8_t *at = tokens->data;
+	for (size_t i = 0; rc == 0 && i < n; i++) {
+		all[i].p = gguf_next(&at, &all[i].n);
+		all[i].id = i;
+		merged[i] = (struct token){.left = -1, .right = -1, .rank = -1};
+	}
+	if (rc == 0) {
+		memcpy(sorted, all, n * sizeof *all);
+		qsort(sorted, n, sizeof *sorted, by_spelling);
+		rc = read_merges(g, sorted, merged, n, e);
+	}
+	for (size_t i = 0; rc == 0 && i < n; i++) {
+		int32_t type;
+		memcpy(&type, types->data + i * sizeof type, sizeof type);
+		rc = add_token(v, &all[i], type, &merged[i], e);
+	}
+	free(all);
+	free(sorted);
+	free(merged);
+	return rc;
+}
+
+/* The name of the special token that `key` has the number of, owned; NULL when there is none. */
+static char *
+special_name(const struct gguf *g, const struct vocab *v, const char *key)
+{
+	uint64_t id;
+	size_t n;
+	const struct gguf_value *value = gguf_get(g, key);
+	if (!value || !gguf_whole(value, &id) || id >= v->n || !v->tokens[id].special)
+		return NULL;
+	const uint8_t *bytes = vocab_bytes(v, (int32_t)id, &n);
+	return strndup((const char *)bytes, n);
+}
+
+static int
+set_template(const struct gguf *g, struct vocab *v, struct err *e)
+{
+	static const char *const names[] = {"chatml", "llama3", "plain", "completion"};
+	const struct gguf_value *text = gguf_get(g, "tokenizer.chat_template");
+	for (size_t i = 0; text && i < sizeof names / sizeof *names; i++) {
+		struct chat_template t;
+		const char *ours = template_builtin(names[i]);
+		if (template_parse(&t, ours, strlen(ours), e))
+			return -1;
+		char *jinja = template_jinja(&t, e);
+		bool same = jinja && is_text(text, jinja) && template_check(&t, v, e) == 0;
+		template_free(&t);
+		free(jinja);
+		if (same)
+			return vocab_set_template(v, ours, e);
+	}
+	if (text)
+		cli_warn("left out: the chat template, which is none that is built in; tgraft --template gives the model one");
+	return 0;
+}
+
+int
+gguf_get_vocab(const struct gguf *g, struct vocab *v, struct err *e)
+{
+	const struct gguf_value *pre = gguf_get(g, "tokenizer.ggml.pre"), *begins = gguf_get(g, "tokenizer.ggml.add_bos_token");
+	memset(v, 0, sizeof *v);
+	if (!is_text(gguf_get(g, "tokenizer.ggml.model"), "gpt2"))
+		return err_set(e, ERR_DATA, "tokenizer.ggml.model is not gpt2, the only kind of tokenizer that can be read");
+	int rule = pre && pre->kind == GGUF_STRING ? gguf_rule(pre->data, pre->n) : -1;
+	if (rule < 0)
+		return err_set(e, ERR_DATA, "tokenizer.ggml.pre names no rule that is known here");
+	vocab_init(v, VOCAB_BPE, (enum pretoken)rule);
+	if (read_tokens(g, v, e))
+		return -1;
+	bool bos = begins && begins->kind == GGUF_BOOL && *begins->data;
+	char *begin = bos ? special_name(g, v, "tokenizer.ggml.bos_token_id") : NULL;
+	char *end = special_name(g, v, "tokenizer.ggml.eos_token_id");
+	int rc = vocab_finish(v, begin, end, e) || set_template(g, v, e) ? -1 : 0;
+	free(begin);
+	free(end);
+	return rc;
+}
