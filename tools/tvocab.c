@@ -9,6 +9,9 @@
 #include "common/vocabio.h"
 #include "text/learn.h"
 
+/* Bytes from which on a document is counted in parts, so that memory does not grow with it. */
+enum { LONGEST = 1 << 20 };
+
 static const char *const types[] = {"bpe", "byte", "char", NULL};
 static const char *const patterns[] = {"gpt2", "gpt4", NULL};
 
@@ -137,6 +140,7 @@ main(int argc, char **argv)
 	if (threads)
 		omp_set_num_threads((int)threads);
 	doc_batch_open(&b, &docs, operands);
+	b.longest = LONGEST;
 	if (type != VOCAB_BYTE)
 		count_documents(&b, &c);
 	size_t words = c.n;

@@ -150,15 +150,15 @@ throw_lanes(uint32_t *restrict bin, uint64_t *restrict rank, const uint64_t *res
 	}
 }
 
+/* Bins are closed by the first round that reaches them; a bound of 0 lets nothing in any more. */
 struct bins {
-	uint64_t least[MINHASH_MAX];
-	uint8_t open[MINHASH_MAX];    /* no earlier round has reached it */
-	uint32_t reached[MINHASH_MAX];/* by this round */
+	uint64_t bound[MINHASH_MAX];       /* least rank of this round, EMPTY, or 0 */
+	uint32_t reached[MINHASH_MAX + 1]; /* by this round */
 };
 
-/* How many bins the round closes. */
+/* How many bins the round closes; what they hold goes to sig. Without branches, as none of them could be foretold. */
 static size_t
-throw_all(struct bins *b, size_t k, const uint64_t *x, size_t n, uint64_t round)
+throw_all(struct bins *b, uint32_t *restrict sig, size_t k, const uint64_t *x, size_t n, uint64_t round)
 {
 	uint32_t bin[LANES];
 	uint64_t rank[LANES];
@@ -168,15 +168,18 @@ throw_all(struct bins *b, size_t k, const uint64_t *x, size_t n, uint64_t round)
 		throw_lanes(bin, rank, x + i, m, round, (uint32_t)k);
 		for (size_t l = 0; l < m; l++) {
 			uint32_t to = round < k ? bin[l] : (uint32_t)(round - k);
-			if (rank[l] >= b->least[to] || !b->open[to])
-				continue;
-			if (b->least[to] == EMPTY)
-				b->reached[reached++] = to;
-			b->least[to] = rank[l];
+			uint64_t bound = b->bound[to];
+			b->reached[reached] = to;
+			reached += bound == EMPTY;
+			b->bound[to] = rank[l] < bound ? rank[l] : bound;
 		}
 	}
-	for (size_t i = 0; i < reached; i++)
-		b->open[b->reached[i]] = 0;
+	for (size_t i = 0; i < reached; i++) {
+		uint32_t to = b->reached[i];
+		/* the least ranks are small numbers, which 32 of their bits alone would not tell apart */
+		sig[to] = (uint32_t)(b->bound[to] * GOLDEN >> 32);
+		b->bound[to] = 0;
+	}
 	return reached;
 }
 
@@ -185,16 +188,11 @@ minhash_sign(uint32_t *restrict sig, size_t k, const uint64_t *restrict shingles
 {
 	struct bins b;
 	assert(k >= 1 && k <= MINHASH_MAX && n > 0);
-	for (size_t i = 0; i < k; i++) {
-		b.least[i] = EMPTY;
-		b.open[i] = 1;
-	}
+	for (size_t i = 0; i < k; i++)
+		b.bound[i] = EMPTY;
 	size_t left = k;
 	for (uint64_t round = 0; left; round++)
-		left -= throw_all(&b, k, shingles, n, round);
-	/* the least ranks are small numbers, which 32 of their bits alone would not tell apart */
-	for (size_t i = 0; i < k; i++)
-		sig[i] = (uint32_t)(b.least[i] * GOLDEN >> 32);
+		left -= throw_all(&b, sig, k, shingles, n, round);
 }
 
 KERNEL static uint32_t

@@ -101,10 +101,38 @@ take(struct documents *d, size_t n, bool separated, const char **text)
 {
 	*text = d->buf + d->start;
 	d->start += n;
-	d->scanned = 0;
-	d->text = false;
+	d->scanned = d->uncut = 0;
+	d->text = d->part = false;
 	d->separated = separated;
 	return separated ? n - d->separator_size : n;
+}
+
+static bool
+white(char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+static bool
+alphanumeric(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+/* The last place at which a document may be cut, no separator being begun there; 0 when there is none. */
+static size_t
+find_cut(struct documents *d)
+{
+	const char *p = d->buf + d->start;
+	size_t n = d->end - d->start, cut = 0;
+	if (n <= d->separator_size)
+		return 0;
+	n -= d->separator_size;
+	for (size_t i = d->uncut < 2 ? 2 : d->uncut; i < n; i++)
+		if (p[i - 1] == '\n' && alphanumeric(p[i]) && !white(p[i - 2]))
+			cut = i;
+	d->uncut = n;
+	return cut;
 }
 
 int
@@ -114,6 +142,12 @@ documents_next(struct documents *d, const char **text, size_t *n, struct err *e)
 		size_t found = d->end > d->start ? find_end(d) : 0;
 		if (found) {
 			*n = take(d, found, d->split == SPLIT_SEPARATOR, text);
+			return 1;
+		}
+		size_t cut = d->longest && d->end - d->start > d->longest ? find_cut(d) : 0;
+		if (cut) {
+			*n = take(d, cut, false, text);
+			d->part = true;
 			return 1;
 		}
 		if (d->eof) {

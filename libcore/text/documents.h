@@ -27,8 +27,11 @@ struct documents {
 	char *buf;
 	size_t cap, start, end; /* unread bytes: [start, end) */
 	size_t scanned;     /* from start on, without finding an end */
+	size_t longest;     /* set after opening, 0 = none: of longer ones parts are given, see documents_next */
+	size_t uncut;       /* from start on, without a place to cut */
 	bool text;          /* the document being scanned has more than line ends */
 	bool eof;
+	bool part;          /* what was given last ends within its document */
 	bool separated;     /* a separator was the last thing read: a document follows, if an empty one */
 };
 
@@ -38,7 +41,9 @@ void documents_open(struct documents *d, int fd, const char *name, enum document
 void documents_close(struct documents *d); /* frees; does not close fd */
 
 /* The next document: 1 and its bytes (borrowed until the next call), 0 at the end, -1. Documents
- * are never empty, but for those before, between and after separators. */
+ * are never empty, but for those before, between and after separators. With `longest`, parts of longer documents are given one
+ * after the other, cut at line ends where every pre-tokeniser divides, too: before a letter or digit of ASCII, and behind
+ * what is no white space. Where there is no such place, a part is as long as it must be. */
 int documents_next(struct documents *d, const char **text, size_t *n, struct err *e);
 
 #endif

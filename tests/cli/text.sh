@@ -61,6 +61,19 @@ fails 'decoding with another vocabulary' 3 ttok -d -m byte.ten t.ten -o x.txt
 ok 'names both ids' grep -Eq '[0-9a-f]{32}.*[0-9a-f]{32}' "$T.err"
 fails 'decoding text' 3 ttok -d -m byte.ten stories.txt -o x.txt
 ok 'refused, it leaves nothing' sh -c '! ls | grep -q "^x[.]"'
+# a long document is counted in parts, which makes no difference: a JSON string is counted whole
+{ for i in $(seq 300); do printf 'x%s\nx\n\n y\n\n\nz\n!\n/a,\nB\r\n\r\nc \nd\t\n' $i; cat small.txt stories.txt; done | head -c 3000000; } >long.txt
+python3 -c 'import json; print(json.dumps({"text": open("long.txt", newline="").read()}))' >long.jsonl
+for rule in gpt2 gpt4; do
+	tvocab --pattern $rule -n 2000 --split file long.txt -o parts.ten 2>parts
+	tvocab --pattern $rule -n 2000 --jsonl long.jsonl -o whole.ten 2>whole
+	is "$rule: long documents in parts, the same pieces" "$(cat parts)" "$(cat whole)"
+	is "$rule: and the same merges" "$(tdump --csv parts.ten | md5sum)" "$(tdump --csv whole.ten | md5sum)"
+done
+is 'parts are one document' "$(cut -d' ' -f2 parts)" documents=1
+tail -c 2999999 long.txt >long2.txt
+is 'of two' "$(tvocab --split file -n 300 long.txt long2.txt -o x2.ten 2>&1 | cut -d' ' -f2,3)" 'documents=2 bytes=5999999'
+rm -f x2.ten
 if measures_memory tvocab; then
 	# 5 MB, more than is read at once, and 50 times that: the same words
 	repeat() { for i in $(seq "$1"); do cat stories.txt; done; }
@@ -69,6 +82,8 @@ if measures_memory tvocab; then
 	once=$(peak some.txt)
 	often=$(for i in $(seq 50); do cat some.txt; done | peak)
 	ok "50 times the text: no more memory ($once KiB, then $often)" test "$often" -lt $((once + 1024))
+	often=$(for i in $(seq 50); do cat some.txt; done | peak --split file)
+	ok "nor as one document ($often KiB)" test "$often" -lt $((once + 6144))
 	is 'and the same merges' "$(tdump --csv many.ten | md5sum)" "$(tvocab -q -n 2048 some.txt | tdump --csv | md5sum)"
 else
 	skip 'peak of memory' 'needs /usr/bin/time, and a build without sanitizers'

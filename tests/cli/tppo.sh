@@ -102,6 +102,8 @@ run 'a training' 0 '' '' same -j1 --log whole.log --rollouts whole.ro -o whole.t
 run 'one thread' 0 '' '' ppo -j1 --steps 5 --samples 3 -b 5 --minibatch 7 --micro 3 --temperature 0.9 --entropy 0.01 -o one.ten train.ten
 run 'two' 0 '' '' ppo -j2 --steps 5 --samples 3 -b 5 --minibatch 7 --micro 3 --temperature 0.9 --entropy 0.01 -o two.ten train.ten
 ok 'the same bytes' cmp one.ten two.ten
+run 'recomputation' 0 '' '' ppo -j1 --steps 5 --samples 3 -b 5 --minibatch 7 --micro 3 --temperature 0.9 --entropy 0.01 --recompute -o again.ten train.ten
+ok 'recomputation gives the same bytes' cmp one.ten again.ten
 ok 'prompts from a pipe give the same bytes' bash -c "cat train.ten | tppo -q -m gpt.ten --reward '$letter' -n 16 --prompt-length 6 -b 16 --minibatch 16 --lr 1e-3 --kl 0.02 --steps 150 --kl-target 6 --kl-horizon 500 --normalise-reward --target-kl 0.03 -o pipe.ten - && cmp whole.ten pipe.ten"
 kills=0 tries=0
 while [ $tries -lt 60 ]; do

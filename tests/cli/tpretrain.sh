@@ -89,6 +89,13 @@ tpretrain -q -m init.ten --steps 5 -b 8 --log full.ten -o f.ten train.ten
 ok 'micro-batches give the loss of the whole' awk -F, 'NR == FNR { a[FNR] = $2; next } FNR > 1 { d = a[FNR] - $2; if (d < -1e-5 || d > 1e-5) exit 1 }' \
 	<(tdump --csv full.ten) <(tdump --csv micro.ten)
 
+# what a killed save left behind, of a name that is not saved again
+mkdir left.ten.ckpt
+touch left.ten.ckpt/.step-00000007.ten.lock left.ten.ckpt/.step-00000007.ten.tmp
+run 'a training beside the remains of a killed save' 0 '' '' tpretrain -q -m init.ten --steps 2 -o left.ten train.ten
+ok 'they go with the checkpoints' test ! -e left.ten.ckpt
+rm -f left.ten
+
 # recomputation: the same bytes, from a checkpoint without it too
 run 'recomputation' 0 '' '' train again.ten --recompute train.ten
 run 'recomputation gives the same bytes' 0 '' '' cmp whole.ten again.ten

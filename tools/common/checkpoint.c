@@ -349,6 +349,23 @@ checkpoint_resume(struct checkpoint *c, struct trainer *t, struct train_state *s
 	return done;
 }
 
+/* A save that was killed may have left its lock or its unfinished file, which no later one of that name has removed. */
+static void
+remove_remains(const struct checkpoint *c)
+{
+	char path[4200];
+	DIR *d = opendir(c->folder);
+	for (struct dirent *f; d && (f = readdir(d));) {
+		size_t n = strlen(f->d_name);
+		bool remains = f->d_name[0] == '.' && n > 5 && (strcmp(f->d_name + n - 5, ".lock") == 0 || strcmp(f->d_name + n - 4, ".tmp") == 0);
+		snprintf(path, sizeof path, "%s/%s", c->folder, f->d_name);
+		if (remains)
+			unlink(path);
+	}
+	if (d)
+		closedir(d);
+}
+
 void
 checkpoint_close(struct checkpoint *c, bool remove)
 {
@@ -362,6 +379,7 @@ checkpoint_close(struct checkpoint *c, bool remove)
 		}
 		snprintf(path, sizeof path, "%s/best.ten", c->folder);
 		unlink(path);
+		remove_remains(c);
 		rmdir(c->folder);
 		free(steps);
 	}

@@ -49,6 +49,7 @@ open_next(struct doc_batch *b)
 	enum document_split s = b->opts->jsonl ? SPLIT_LINE
 	    : b->opts->separator ? SPLIT_SEPARATOR : (enum document_split)b->opts->split;
 	documents_open(&b->docs, fd, name, s, b->opts->separator);
+	b->docs.longest = b->longest;
 	b->open = true;
 	b->line = 0;
 	b->file++;
@@ -77,7 +78,7 @@ append(struct doc_batch *b, const char *text, size_t n)
 	b->nbytes += n;
 	b->ends[b->n++] = b->nbytes;
 	b->total_bytes += n;
-	b->total_docs++;
+	b->total_docs += !b->docs.part; /* a document counts with its last part */
 }
 
 static void

@@ -28,6 +28,7 @@ struct doc_batch {
 	const struct doc_opts *opts;
 	char **files;         /* NULL-terminated operands; none = standard input */
 	size_t file;          /* of the next to open */
+	size_t longest;       /* set after opening, 0 = none: longer documents come in parts (text/documents.h) */
 	struct documents docs;
 	bool open;
 	uint64_t line;        /* of the JSON lines of this file */
