@@ -1,6 +1,6 @@
 /* bench [option ...] [name ...] - the benchmark: one table, each line a ratio measured in this run.
  *
- * Names choose cases by how they begin (`bench train`); without names all but those of --grow, which show how cost grows.
+ * Names choose cases by how they begin, or by a line of theirs (`bench train`); without names all but those of --grow, which show how cost grows.
  *   --grow            the cases that show how cost grows, instead
  *   --tiny            small shapes, one run each: whether everything works, not how fast it is
  *   --seconds N       of runs, for each group of contenders (default 6)
@@ -120,7 +120,7 @@ static bool
 chosen(size_t i, char **names, int n, bool grow)
 {
 	for (int k = 0; k < n; k++)
-		if (strncmp(cases[i].name, names[k], strlen(names[k])) == 0)
+		if (strncmp(cases[i].name, names[k], strnlen(names[k], strlen(cases[i].name))) == 0)
 			return true;
 	return n == 0 && cases[i].grow == grow;
 }
@@ -180,17 +180,18 @@ main(int argc, char **argv)
 	if (b.tiny)
 		b.seconds = 0, b.runs = 1;
 	make_folder(&b);
+	bench_signals();
 	if (markdown)
 		machine_print(stdout, b.threads);
 	b.results = results_open(markdown);
 	int ran = 0;
-	for (size_t i = 0; i < CASES; i++)
+	for (size_t i = 0; i < CASES && !bench_stopped(); i++)
 		if (chosen(i, argv + optind, argc - optind, grow)) {
 			cases[i].run(&b);
 			ran++;
 		}
-	bool failed = results_close(b.results, records) || b.failed;
+	bool failed = results_close(b.results, bench_stopped() ? NULL : records) || b.failed || bench_stopped();
 	bench_begin(&b);
-	bench_make(&b, "rm -rf '%s'", b.folder);
+	bench_make(&b, "cd / && rm -rf '%s'", b.folder);
 	return failed ? 1 : ran ? 0 : usage();
 }

@@ -42,6 +42,10 @@ struct bench {
 
 double bench_now(void); /* seconds */
 
+/* After these signals (HUP, INT, TERM) no run is begun, so that what was made can be removed. */
+void bench_signals(void);
+bool bench_stopped(void);
+
 /* Forgets the contenders, for the next group. */
 void bench_begin(struct bench *b);
 /* Adds a contender and returns its number, from 1. `needs`: a command of the shell that succeeds where it is installed; NULL: it is. */

@@ -31,6 +31,7 @@ is "an aim is met or not, where there is something to hold against it" \
 
 run "chosen by name" 0 '*' '' at_root "$bench" --tiny parts/adamw json
 is "only these lines" "$(rows "$T.out" | cut -d ' ' -f 1 | sort -u | tr '\n' ' ')" "json/import, parts/adamw "
+run "by a line's name" 0 '~^kernels/gelu ' '' at_root "$bench" --tiny kernels/gelu
 run "no such name" 2 '*' '~^bench: usage: ' at_root "$bench" --tiny nothing
 run "Markdown" 0 '~^\| parts/adamw \| [0-9.]+ GB/s \| copying memory: [0-9.]+ GB/s \| [0-9.]+ \|  \|  \|$' '' \
     at_root "$bench" --tiny --markdown parts/adamw
@@ -51,6 +52,10 @@ ok "and with less memory" grep -Eq '^train/124m-4x1024 .* MB peak .*: 1000000000
 PYTHON=$T/fast run "slower than a fast one" 0 '~: 1000000000000000 tokens/s +0\.00 +1\.70 +no$' '' at_root "$bench" --tiny train/124m-4x1024
 ok "and with more memory" grep -Eq ' below 0\.50 +no$' "$T.out"
 PYTHON=$T/dies run "a contender that fails" 1 '~PyTorch float32: failed' '~^bench: failed: exec .*torch_gpt2.py' at_root "$bench" --tiny parts/adamw
+
+mkdir left
+TMPDIR=$T/left run "stopped by a signal" 124 '*' '' at_root timeout -s INT 3 "$bench" --seconds 60 parts/adamw
+is "no line of half a measurement, and nothing is left" "$(wc -l <"$T.out") $(ls left)" '1 '
 
 run "how cost grows" 0 '~^grow/context/32 ' '' at_root "$bench" --tiny --grow --records "$T/grow.ten"
 if command -v gnuplot >/dev/null; then

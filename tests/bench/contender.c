@@ -21,6 +21,30 @@ bench_now(void)
 	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+static volatile sig_atomic_t stopped;
+
+static void
+stop(int sig)
+{
+	(void)sig;
+	stopped = 1;
+}
+
+void
+bench_signals(void)
+{
+	const int signals[] = {SIGHUP, SIGINT, SIGTERM};
+	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+		sigaction(signals[i], &(struct sigaction){.sa_handler = stop}, NULL);
+	signal(SIGPIPE, SIG_IGN); /* a server that died is told by its silence */
+}
+
+bool
+bench_stopped(void)
+{
+	return stopped;
+}
+
 /* Starts the shell in the folder of the data; descriptors 0 and 1 as given, or /dev/null. */
 static pid_t
 start(const struct bench *b, const char *command, int in, int out)
@@ -130,6 +154,8 @@ bench_make(struct bench *b, const char *fmt, ...)
 	va_end(ap);
 	if (succeeds(b, command))
 		return true;
+	if (stopped)
+		return false;
 	fprintf(stderr, "bench: failed: %s\n", command);
 	b->failed = true;
 	return false;
@@ -155,7 +181,6 @@ server_open(const struct bench *b, struct contender *c)
 		close(to[1]);
 		return false;
 	}
-	signal(SIGPIPE, SIG_IGN); /* a server that died is told by its silence */
 	c->pid = start(b, c->command, to[0], from[1]);
 	close(to[0]);
 	close(from[1]);
@@ -199,15 +224,15 @@ void
 bench_measure(struct bench *b)
 {
 	for (struct contender *c = b->c; c < b->c + b->n; c++)
-		if (c->state == READY && c->amount == 0 && !server_open(b, c))
+		if (c->state == READY && c->amount == 0 && !stopped && !server_open(b, c))
 			c->state = FAILED;
 	double start_of_all = bench_now();
 	bool ran = true;
-	for (int run = 0; ran && (run < b->runs || bench_now() - start_of_all < b->seconds); run++) {
+	for (int run = 0; ran && !stopped && (run < b->runs || bench_now() - start_of_all < b->seconds); run++) {
 		ran = false;
 		for (struct contender *c = b->c; c < b->c + b->n; c++) {
 			double rate, peak;
-			if (c->state != READY)
+			if (c->state != READY || stopped)
 				continue;
 			if (!(c->amount > 0 ? command_run(b, c, &rate, &peak) : server_run(c, &rate, &peak))) {
 				c->state = FAILED;
@@ -221,7 +246,7 @@ bench_measure(struct bench *b)
 	for (struct contender *c = b->c; c < b->c + b->n; c++) {
 		if (c->pid > 0)
 			server_close(c);
-		if (c->state == FAILED) {
+		if (c->state == FAILED && !stopped) {
 			fprintf(stderr, "bench: failed: %s\n", c->command);
 			b->failed = true;
 		}

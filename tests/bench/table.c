@@ -89,7 +89,7 @@ bench_line(struct bench *b, const struct line *l)
 	const struct contender *ours = &b->c[l->ours - 1], *other = best_beside(b, l);
 	struct err e;
 	char beside[128] = "";
-	if (ours->state == ABSENT)
+	if (ours->state == ABSENT || bench_stopped())
 		return;
 	if (mem_grow(&r->items, &r->cap, r->n + 1, sizeof *r->items, "results", &e))
 		worker_fail(&e);
