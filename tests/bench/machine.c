@@ -7,6 +7,12 @@
 
 #include "bench/bench.h"
 
+#ifdef __clang__
+#define COMPILER __VERSION__ /* with its name */
+#else
+#define COMPILER "gcc " __VERSION__
+#endif
+
 static void
 processor(char *name, size_t n)
 {
@@ -36,6 +42,6 @@ machine_print(FILE *f, int threads)
 	strftime(day, sizeof day, "%Y-%m-%d", localtime(&t));
 	double memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGE_SIZE);
 	/* OpenBLAS names the kernels that it chose for this processor, too */
-	fprintf(f, "%s: %s, %d cores, %.0f GB of memory, %s %s; %s (%s); compiler %s.\n\n", day, cpu, threads, memory / 1e9,
-	    u.sysname, u.release, openblas_get_config(), openblas_get_corename(), __VERSION__);
+	fprintf(f, "%s: %s, %d cores, %.0f GB of memory, %s %s; %s (%s); %s.\n\n", day, cpu, threads, memory / 1e9,
+	    u.sysname, u.release, openblas_get_config(), openblas_get_corename(), COMPILER);
 }

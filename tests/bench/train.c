@@ -28,8 +28,8 @@ static void
 fill(size_t batch, size_t length)
 {
 	struct err e;
-	int32_t *ids = calloc(2 * length, sizeof *ids), *targets = ids + length;
-	if (!ids)
+	int32_t *ids = calloc(length, sizeof *ids), *targets = calloc(length, sizeof *targets);
+	if (!ids || !targets)
 		abort();
 	for (size_t row = 0; row < batch; row++) {
 		for (size_t i = 0; i < length; i++) {
@@ -40,6 +40,7 @@ fill(size_t batch, size_t length)
 			worker_fail(&e);
 	}
 	free(ids);
+	free(targets);
 }
 
 worker_run *
