@@ -58,7 +58,7 @@ LIBD_OBJ := $(LIB_SRC:%.c=$(BUILD)/double/%.o)
 COMMON_OBJ := $(COMMON_SRC:%.c=$(BUILD)/%.o)
 TOOLS := $(TOOL_SRC:tools/%.c=$(BUILD)/bin/%)
 UNITS := $(UNIT_SRC:%.c=$(BUILD)/%)
-BENCHES := $(BENCH_SRC:%.c=$(BUILD)/%)
+BENCH := $(BUILD)/tests/bench/bench
 FUZZERS := $(FUZZ_SRC:%.c=$(BUILD)/%)
 # programs that test scripts use
 SUPPORT := $(SUPPORT_SRC:%.c=$(BUILD)/%)
@@ -110,7 +110,7 @@ $(BUILD)/tests/unit/%_double: $(BUILD)/tests/unit/%_double.o $(BUILD)/libtenon_d
 	$(call link,$(TEST_LIBS))
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libtools.a $(BUILD)/libtenon.a
 	$(call link,$(TEST_LIBS))
-$(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/libtenon.a
+$(BENCH): $(BENCH_SRC:%.c=$(BUILD)/%.o) $(BUILD)/libtenon.a
 	$(call link)
 $(BUILD)/tests/support/%: $(BUILD)/tests/support/%.o $(BUILD)/libtenon.a
 	$(call link)
@@ -127,11 +127,11 @@ $(SHIM): tests/faults/shim.c
 .DELETE_ON_ERROR:
 
 # ---- tests: every test is a program or script that prints TAP; tests/run collects ------------
-SCRIPTS := $(wildcard tests/cli/*.sh tests/faults/*.sh tests/golden/*.sh tests/fuzz/*.sh)
+SCRIPTS := $(wildcard tests/cli/*.sh tests/faults/*.sh tests/golden/*.sh tests/fuzz/*.sh tests/bench/check.sh)
 run_tests = BUILD=$(abspath $(BUILD)) tests/run
 
 ## check: all tests; the last line is `N passed, N failed`
-check: all $(UNITS) $(FUZZERS) $(SUPPORT) $(if $(wildcard tests/faults/shim.c),$(SHIM))
+check: all $(UNITS) $(FUZZERS) $(SUPPORT) $(BENCH) $(if $(wildcard tests/faults/shim.c),$(SHIM))
 	@$(run_tests) $(UNITS) $(SCRIPTS)
 
 ## check-long: check, and the tests that take many minutes
@@ -147,13 +147,14 @@ asan:
 	$(MAKE) BUILD=build-asan OPT='-O1 -g -ffp-contract=fast -fno-math-errno' \
 	    SAN='-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer' check
 
-## bench: speed of the kernels, the record stream and the tools
-bench: all $(BENCHES)
-	@set -e; for b in $(BENCHES); do echo "== $$b"; $$b; done
-	@set -e; for b in $(wildcard tests/bench/*.sh); do echo "== $$b"; BUILD=$(abspath $(BUILD)) bash $$b; done
+## bench: rates beside what bounds them and beside other programs, in one table (ONLY=train; tests/bench/README.md)
+bench: all $(BENCH)
+	@$(BENCH) --records $(BUILD)/bench.ten $(BENCH_FLAGS) $(ONLY)
 
-## bench-long: quality beside other programs, many minutes
-bench-long: all
+## bench-long: how cost grows, with plots, and quality beside other programs; many minutes
+bench-long: all $(BENCH)
+	@$(BENCH) --grow --records $(BUILD)/grow.ten $(BENCH_FLAGS)
+	@BUILD=$(abspath $(BUILD)) bash tests/bench/plot.sh $(BUILD)/grow.ten $(BUILD)/grow
 	@set -e; for b in $(wildcard tests/bench/long/*.sh); do echo "== $$b"; BUILD=$(abspath $(BUILD)) bash $$b; done
 
 ## lint: manual pages by mandoc, sources by clang and cppcheck where these are installed
