@@ -1,9 +1,9 @@
 #include "text/jsonread.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <utf8proc.h>
 
 #include "base/mem.h"
 
@@ -134,27 +134,6 @@ unit(const char *p, const char *end)
 	return v;
 }
 
-static char *
-put_utf8(char *to, int c)
-{
-	if (c < 0x80) {
-		*to++ = (char)c;
-	} else if (c < 0x800) {
-		*to++ = (char)(0xc0 | c >> 6);
-		*to++ = (char)(0x80 | (c & 63));
-	} else if (c < 0x10000) {
-		*to++ = (char)(0xe0 | c >> 12);
-		*to++ = (char)(0x80 | (c >> 6 & 63));
-		*to++ = (char)(0x80 | (c & 63));
-	} else {
-		*to++ = (char)(0xf0 | c >> 18);
-		*to++ = (char)(0x80 | (c >> 12 & 63));
-		*to++ = (char)(0x80 | (c >> 6 & 63));
-		*to++ = (char)(0x80 | (c & 63));
-	}
-	return to;
-}
-
 /* s->at is behind "\u". */
 static char *
 escaped_unit(struct scan *s, char *to)
@@ -166,7 +145,7 @@ escaped_unit(struct scan *s, char *to)
 	}
 	s->at += 4;
 	if (c < 0xd800 || c > 0xdfff)
-		return put_utf8(to, c);
+		return to + utf8proc_encode_char(c, (utf8proc_uint8_t *)to);
 	int low = c < 0xdc00 && s->end - s->at >= 2 && s->at[0] == '\\' && s->at[1] == 'u' ? unit(s->at + 2, s->end) : -1;
 	if (low < 0xdc00 || low > 0xdfff) {
 		s->at -= 6;
@@ -174,7 +153,8 @@ escaped_unit(struct scan *s, char *to)
 		return NULL;
 	}
 	s->at += 6;
-	return put_utf8(to, 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00));
+	c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
+	return to + utf8proc_encode_char(c, (utf8proc_uint8_t *)to);
 }
 
 /* s->at is at the backslash. */

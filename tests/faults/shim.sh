@@ -15,6 +15,12 @@ tcheck a.ten b.ten >said
 first=$(cksum <first.ten)
 export whole part said
 whole=$(cksum <whole.ten) part=$(cksum <part.ten) said=$(cksum <said)
+printf '{"text": "a\\n", "label": "x"}\n{"text": "b", "label": "y"}\n' | gzip -nc >text.gz
+timport -q --as labelled text.gz -o brought.ten
+tcat -q -r 0:1 a.ten -o same.ten
+texport -q --to npy --field ids same.ten -o taken.npy
+texport -q --to jsonl a.ten -o lines.jsonl
+brought=$(cksum <brought.ten) taken=$(cksum <taken.npy) lines=$(cksum <lines.jsonl)
 mkdir work
 
 # one failure; prints what is wrong with the way it was taken
@@ -58,5 +64,12 @@ done
 all alloc 20 "$part" work/o.ten tcat -q -z -r 3:-2 -f targets,ids a.ten -o work/o.ten
 for kind in alloc:20 read:1 close:1; do
 	all ${kind%:*} ${kind#*:} "$said" out.txt tcheck a.ten b.ten
+done
+for kind in alloc:20 read:2 write:1 close:3; do
+	all ${kind%:*} ${kind#*:} "$brought" work/o.ten timport -q --as labelled text.gz -o work/o.ten
+	all ${kind%:*} ${kind#*:} "$taken" work/o.npy texport -q --to npy --field ids same.ten -o work/o.npy
+done
+for kind in alloc:20 write:1; do
+	all ${kind%:*} ${kind#*:} "$lines" work/o.jsonl texport -q --to jsonl a.ten -o work/o.jsonl
 done
 finish

@@ -64,7 +64,7 @@ test_places(void **state)
 {
 	(void)state;
 	static const struct { const char *text, *means; } parts[] = {{"\\n", "\n"}, {"\\u00e9", "\xc3\xa9"}, {"\xe2\x82\xac", "\xe2\x82\xac"},
-	    {"\\ud83d\\ude00", "\xf0\x9f\x98\x80"}, {"\\\\", "\\"}, {"\x7f", "\x7f"}, {"\"", NULL}, {"\x1f", NULL}, {"\x80", NULL}, {"\xe2\x82", NULL}};
+	    {"\\ud83d\\ude00", "\xf0\x9f\x98\x80"}, {"\\uFFFF", "\xef\xbf\xbf"}, {"\\udbff\\udfff", "\xf4\x8f\xbf\xbf"}, {"\\\\", "\\"}, {"\x7f", "\x7f"}, {"\"", NULL}, {"\x1f", NULL}, {"\x80", NULL}, {"\xe2\x82", NULL}};
 	struct jread r = {0};
 	struct err e;
 	for (size_t before = 0; before < 40; before++)

@@ -205,17 +205,19 @@ show_csv_text(FILE *out, const void *text, size_t n)
 {
 	const char *p = text;
 	bool quote = false;
-	for (size_t i = 0; i < n; i++)
-		quote |= p[i] == '"' || p[i] == ',' || p[i] == '\n' || p[i] == '\r';
+	for (size_t i = 0; i < n && !quote; i++)
+		quote = p[i] == '"' || p[i] == ',' || p[i] == '\n' || p[i] == '\r';
 	if (!quote) {
 		fwrite(p, 1, n, out);
 		return;
 	}
 	putc('"', out);
-	for (size_t i = 0; i < n; i++) {
-		if (p[i] == '"')
+	for (size_t i = 0, m; i < n; i += m) {
+		const char *next = memchr(p + i, '"', n - i);
+		m = next ? (size_t)(next - p) - i + 1 : n - i;
+		fwrite(p + i, 1, m, out);
+		if (next)
 			putc('"', out);
-		putc(p[i], out);
 	}
 	putc('"', out);
 }
