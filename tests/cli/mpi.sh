@@ -78,15 +78,17 @@ tools_of() { # PID: processes of the training below it
 		case $(readlink "/proc/$c/exe") in */tpretrain) echo "$c" ;; *) tools_of "$c" ;; esac
 	done
 }
-interrupt() { # NAME SIGNAL: two ranks, until a checkpoint is there; the last rank, or mpirun, gets the signal
+interrupt() { # NAME SIGNAL: two ranks, until a checkpoint is there; the last rank, or mpirun, gets the signal; what is left of them
 	timeout -s KILL 120 mpirun -n 2 tpretrain $base --steps 400 --save-every 20 --log "$1.log" -j1 -o "$1.ten" train.ten >"$T.out" 2>"$T.err" &
-	local job=$! to
+	local job=$! to all p
 	until ls "$1".ten.ckpt/step-*.ten >"$T.ok" 2>&1 || ! kill -0 $job; do sleep 0.02; done
-	case $2 in KILL) to=$(tools_of $job | tail -n 1) ;; *) to=$(pgrep -P $job) ;; esac
+	all=$(tools_of $job)
+	case $2 in KILL) to=$(echo "$all" | tail -n 1) ;; *) to=$(pgrep -P $job) ;; esac
 	local start=$SECONDS
 	kill -"$2" $to
 	wait $job
-	status=$? took=$((SECONDS - start)) left=$(tools_of $job)
+	status=$? took=$((SECONDS - start)) left=
+	for p in $all; do [ ! -d "/proc/$p" ] || left+=" $p"; done
 }
 run 'without interruption' 0 '' '' train whole
 interrupt killed KILL
