@@ -87,8 +87,12 @@ interrupt() { # NAME SIGNAL: two ranks, until a checkpoint is there; the last ra
 	local start=$SECONDS
 	kill -"$2" $to
 	wait $job
-	status=$? took=$((SECONDS - start)) left=
-	for p in $all; do [ ! -d "/proc/$p" ] || left+=" $p"; done
+	status=$? left=$all
+	while [ -n "$left" ] && [ $((SECONDS - start)) -le 20 ]; do
+		left=
+		for p in $all; do [ ! -d "/proc/$p" ] || left+=" $p"; done
+	done
+	took=$((SECONDS - start))
 }
 run 'without interruption' 0 '' '' train whole
 interrupt killed KILL
