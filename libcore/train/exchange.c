@@ -96,7 +96,7 @@ exchange_block(void *ctx, size_t layer)
 	struct trainer *t = ctx;
 	struct exchange *x = t->exchange;
 	const struct shard_plan *s = &x->plan;
-	/* a piece of a later stage of the plan ends the loop: layers count down, then come the rest */
+	/* stages count down to block 0; what is outside of the blocks is not complete yet */
 	while (!x->failed && x->sent < s->n && s->pieces[x->sent].stage < t->cfg->layers && s->pieces[x->sent].stage >= layer)
 		x->failed = start_piece(t, &s->pieces[x->sent++], &x->error);
 	team_progress(t->team);
