@@ -195,6 +195,9 @@ fails 'gpt2 with shared keys' 3 texport --to hf -o x kv.ten
 ok 'refused, nothing is left' sh -c 'test ! -e x && test ! -e .x.tmp'
 tinit -q --arch bert --layers 1 --heads 2 --width 32 --vocab vocab.ten -o typeless.ten
 ok 'bert without types' sh -c 'texport -q --to hf -o typed typeless.ten && timport -q --as model typed -o t.ten && tdump -n 0 t.ten | grep -q "embed.type: float32 \[1, 32\]"'
+tgraft -q --special a init.ten -o twice.ten
+run 'a special token that is text, too' 3 '' "~^texport: the special token .a. is also one of text" texport --to hf -o x twice.ten
+ok 'leaves nothing' sh -c 'test ! -e x && test ! -e .x.tmp'
 tgraft -q --template chatml init.ten -o chatty.ten
 ok 'a template' texport -q --to hf -o chatty chatty.ten
 is 'in Jinja' "$(python3 -c 'import json; print(json.load(open("chatty/tokenizer_config.json"))["chat_template"][:131])')" \

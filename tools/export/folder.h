@@ -36,6 +36,6 @@ void put_config(struct outfolder *to, const struct config *c, const struct vocab
 /* model.safetensors; returns the number of tensors. m is loaded. */
 size_t put_weights(struct outfolder *to, const struct model_file *m, enum export_type t);
 /* tokenizer.json and tokenizer_config.json. */
-void put_tokenizer(struct outfolder *to, const struct vocab *v, size_t context);
+void put_tokenizer(struct outfolder *to, const struct vocab *v, const struct config *c);
 
 #endif
