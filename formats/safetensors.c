@@ -291,7 +291,8 @@ st_write_open(struct st_writer *w, const char *path, const struct st_tensor *ten
 	for (size_t i = 0; i < n && rc == 0; i++)
 		rc = put_entry(f, &tensors[i], &w->left, e);
 	fputc('}', f);
-	for (fflush(f); size % 8; fflush(f))
+	fflush(f); /* sets size */
+	for (size_t left = (8 - size % 8) % 8; left; left--)
 		fputc(' ', f);
 	if (fclose(f) && rc == 0)
 		rc = err_nomem(e, size, "a header");
