@@ -276,8 +276,9 @@ put_tokenizer_config(struct outfolder *to, const struct vocab *v, size_t context
 void
 put_tokenizer(struct outfolder *to, const struct vocab *v, const struct config *c)
 {
-	if (v->type == VOCAB_CHAR) {
-		cli_warn("left out: the tokenizer, since tokenizer.json has no vocabulary of characters");
+	bool known = v->type == VOCAB_BYTE || (v->type == VOCAB_BPE && (v->rule == PRETOKEN_GPT2 || v->rule == PRETOKEN_GPT4));
+	if (!known) {
+		cli_warn("left out: the tokenizer; vocabularies of bytes and byte pairs are written, this is of type %s", vocab_type_name(v->type));
 		return;
 	}
 	check_names(v);
