@@ -10,15 +10,13 @@
 #include "export/export.h"
 #include "safetensors.h"
 
-/* A file of text being made. */
+/* A file of text in the folder, being written through f. Must not be moved in memory. */
 struct text_file {
 	FILE *f;
-	char *bytes;
-	size_t size;
+	struct outfile out;
 };
-void text_open(struct text_file *t);
-/* Writes it into the folder. */
-void text_save(struct text_file *t, struct outfolder *to, const char *name);
+void text_open(struct text_file *t, struct outfolder *to, const char *name);
+void text_save(struct text_file *t);
 
 /* The shortest decimal number that reads back as x, as JSON has numbers that are not whole. */
 void put_real(FILE *f, double x);

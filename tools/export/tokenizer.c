@@ -165,7 +165,7 @@ static void
 put_json(struct outfolder *to, const struct vocab *v, bool decoder)
 {
 	struct text_file t;
-	text_open(&t);
+	text_open(&t, to, "tokenizer.json");
 	fputs("{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n", t.f);
 	put_added(t.f, v);
 	fputs("  \"normalizer\": null,\n", t.f);
@@ -182,7 +182,7 @@ put_json(struct outfolder *to, const struct vocab *v, bool decoder)
 	fputs("\n    },\n", t.f);
 	put_merges(t.f, v);
 	fputs("  }\n}\n", t.f);
-	text_save(&t, to, "tokenizer.json");
+	text_save(&t);
 }
 
 /* ---- the chat template, as Jinja ---- */
@@ -204,9 +204,10 @@ static char *
 jinja(const struct chat_template *t)
 {
 	static const char *const roles[ROLES] = {"system", "user", "assistant", "tool"};
-	char *text = NULL;
-	size_t n;
-	FILE *f = open_memstream(&text, &n);
+	struct err e;
+	size_t room = 4 * strlen(t->text) + 4096; /* each piece at most twice, each character as two */
+	char *text = mem_zalloc(room, 1, "a template", &e);
+	FILE *f = text ? fmemopen(text, room, "w") : NULL;
 	if (!f)
 		cli_die(ERR_RUNTIME, "out of memory");
 	if (t->begin && *t->begin) {
@@ -252,7 +253,7 @@ put_tokenizer_config(struct outfolder *to, const struct vocab *v, size_t context
 	struct text_file t;
 	struct chat_template c = {0};
 	int32_t end = v->end;
-	text_open(&t);
+	text_open(&t, to, "tokenizer_config.json");
 	fputs("{\n  \"tokenizer_class\": \"PreTrainedTokenizerFast\",\n  \"clean_up_tokenization_spaces\": false,\n", t.f);
 	if (v->chat_template) {
 		if (template_parse(&c, v->chat_template, strlen(v->chat_template), &e))
@@ -270,7 +271,7 @@ put_tokenizer_config(struct outfolder *to, const struct vocab *v, size_t context
 	put_special(t.f, "mask_token", v, vocab_special(v, "<|mask|>", 8));
 	fprintf(t.f, "  \"model_max_length\": %zu\n}\n", context);
 	template_free(&c);
-	text_save(&t, to, "tokenizer_config.json");
+	text_save(&t);
 }
 
 void
