@@ -265,7 +265,7 @@ put_entry(FILE *f, const struct st_tensor *t, uint64_t *at, struct err *e)
 	char *quoted = name ? json_dumps(name, JSON_ENCODE_ANY) : NULL;
 	json_decref(name);
 	if (!quoted)
-		return err_set(e, ERR_DATA, "tensor %.100s: its name cannot be written as JSON", t->name);
+		return err_nomem(e, strlen(t->name), "a name");
 	fprintf(f, ",%s:{\"dtype\":\"%s\",\"shape\":[", quoted, dtypes[t->dtype].name);
 	for (unsigned i = 0; i < t->rank; i++) {
 		fprintf(f, "%s%llu", i ? "," : "", (unsigned long long)t->shape[i]);
@@ -280,18 +280,25 @@ put_entry(FILE *f, const struct st_tensor *t, uint64_t *at, struct err *e)
 int
 st_write_open(struct st_writer *w, const char *path, const struct st_tensor *tensors, size_t n, struct err *e)
 {
-	char *header = NULL, length[8];
-	size_t size = 0;
+	char *header, length[8];
+	size_t size, room = 256;
 	int rc = 0;
-	FILE *f = open_memstream(&header, &size);
+	for (size_t i = 0; i < n; i++)
+		room += 6 * strlen(tensors[i].name) + 320;
 	memset(w, 0, sizeof *w);
-	if (!f)
-		return err_nomem(e, n, "a header");
+	if (!(header = mem_zalloc(room, 1, "a header", e)))
+		return -1;
+	FILE *f = fmemopen(header, room, "w");
+	if (!f) {
+		free(header);
+		return err_nomem(e, room, "a header");
+	}
 	fputs("{\"__metadata__\":{\"format\":\"pt\"}", f);
 	for (size_t i = 0; i < n && rc == 0; i++)
 		rc = put_entry(f, &tensors[i], &w->left, e);
 	fputc('}', f);
-	for (fflush(f); size % 8; fflush(f))
+	size = (size_t)ftell(f);
+	for (; size % 8; size++)
 		fputc(' ', f);
 	if (fclose(f) && rc == 0)
 		rc = err_nomem(e, size, "a header");

@@ -195,6 +195,11 @@ fails 'gpt2 with shared keys' 3 texport --to hf -o x kv.ten
 ok 'refused, nothing is left' sh -c 'test ! -e x && test ! -e .x.tmp'
 tinit -q --arch bert --layers 1 --heads 2 --width 32 --vocab vocab.ten -o typeless.ten
 ok 'bert without types' sh -c 'texport -q --to hf -o typed typeless.ten && timport -q --as model typed -o t.ten && tdump -n 0 t.ten | grep -q "embed.type: float32 \[1, 32\]"'
+tvocab -q --type char --special '<|endoftext|>' stories.txt -o chars.ten && tinit -q --layers 1 --heads 1 --width 8 --vocab chars.ten -o chars-model.ten
+run 'a vocabulary of characters is left out, and said so' 0 '' '~^texport: left out: the tokenizer; ' texport --to hf -o chars chars-model.ten
+tgraft -q --special a init.ten -o twice.ten
+run 'a special token that is text, too' 3 '' "~^texport: the special token .a. is also one of text" texport --to hf -o x twice.ten
+ok 'leaves nothing' sh -c 'test ! -e x && test ! -e .x.tmp'
 tgraft -q --template chatml init.ten -o chatty.ten
 ok 'a template' texport -q --to hf -o chatty chatty.ten
 is 'in Jinja' "$(python3 -c 'import json; print(json.load(open("chatty/tokenizer_config.json"))["chat_template"][:131])')" \
@@ -224,7 +229,7 @@ done
 tinit -q --arch llama --layers 2 --heads 2 --width 32 --context 64 --vocab vocab.ten -o base.ten
 tgraft -q --lora 3 base.ten -o adapted.ten
 rm -rf peft && texport -q --to peft -o peft adapted.ten
-is 'names of PEFT' "$(tensors peft/adapter_model.safetensors | head -n 2 | cut -d ' ' -f 1-4)" \
+is 'names of PEFT' "$(tensors peft/adapter_model.safetensors | sed -n 1,2p | cut -d ' ' -f 1-4)" \
     'base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight F32 [3, 32]
 base_model.model.model.layers.0.self_attn.q_proj.lora_B.weight F32 [32, 3]'
 fails 'a model without adapters' 3 texport --to peft -o x base.ten

@@ -10,15 +10,13 @@
 #include "export/export.h"
 #include "safetensors.h"
 
-/* A file of text being made. */
+/* A file of text in the folder, being written through f. Must not be moved in memory. */
 struct text_file {
 	FILE *f;
-	char *bytes;
-	size_t size;
+	struct outfile out;
 };
-void text_open(struct text_file *t);
-/* Writes it into the folder. */
-void text_save(struct text_file *t, struct outfolder *to, const char *name);
+void text_open(struct text_file *t, struct outfolder *to, const char *name);
+void text_save(struct text_file *t);
 
 /* The shortest decimal number that reads back as x, as JSON has numbers that are not whole. */
 void put_real(FILE *f, double x);
@@ -36,6 +34,6 @@ void put_config(struct outfolder *to, const struct config *c, const struct vocab
 /* model.safetensors; returns the number of tensors. m is loaded. */
 size_t put_weights(struct outfolder *to, const struct model_file *m, enum export_type t);
 /* tokenizer.json and tokenizer_config.json. */
-void put_tokenizer(struct outfolder *to, const struct vocab *v, size_t context);
+void put_tokenizer(struct outfolder *to, const struct vocab *v, const struct config *c);
 
 #endif

@@ -42,7 +42,7 @@ export_hf(const struct export_job *j)
 	put_config(&to, &m.cfg, m.tokenizer_size ? &v.vocab : NULL, t);
 	size_t n = put_weights(&to, &m, t);
 	if (m.tokenizer_size)
-		put_tokenizer(&to, &v.vocab, m.cfg.context);
+		put_tokenizer(&to, &v.vocab, &m.cfg);
 	if (outfolder_commit(&to, &e))
 		cli_fail(&e);
 	static const char *const names[] = {"f32", "f16", "bf16"};

@@ -1,6 +1,7 @@
 /* config.json and generation_config.json. */
 #include <string.h>
 
+#include "common/cli.h"
 #include "export/folder.h"
 #include "text/template.h"
 
@@ -101,7 +102,9 @@ end_token(const struct vocab *v)
 	struct err e;
 	struct chat_template t = {0};
 	int32_t id = v ? v->end : -1;
-	if (v && v->chat_template && template_parse(&t, v->chat_template, strlen(v->chat_template), &e) == 0 && t.stop)
+	if (v && v->chat_template && template_parse(&t, v->chat_template, strlen(v->chat_template), &e))
+		cli_fail(&e);
+	if (t.stop)
 		id = vocab_special(v, t.stop, strlen(t.stop));
 	template_free(&t);
 	return id;
@@ -111,12 +114,12 @@ static void
 put_generation(struct outfolder *to, const struct vocab *v)
 {
 	struct text_file t;
-	text_open(&t);
+	text_open(&t, to, "generation_config.json");
 	fputs("{\n", t.f);
 	put_id(t.f, "bos_token_id", v ? v->begin : -1);
 	put_id(t.f, "eos_token_id", end_token(v));
 	fputs("  \"do_sample\": true\n}\n", t.f);
-	text_save(&t, to, "generation_config.json");
+	text_save(&t);
 }
 
 void
@@ -128,7 +131,7 @@ put_config(struct outfolder *to, const struct config *c, const struct vocab *v, 
 	static const char *const qwen2[2] = {"Qwen2ForCausalLM", "Qwen2Model"};
 	static const char *const types[] = {"float32", "float16", "bfloat16"};
 	struct text_file t;
-	text_open(&t);
+	text_open(&t, to, "config.json");
 	fprintf(t.f, "{\n  \"architectures\": [\n    \"%s\"\n  ],\n  \"model_type\": \"%s\",\n",
 	    c->qkv_bias ? qwen2[c->headless] : names[c->arch][c->headless], c->qkv_bias ? "qwen2" : config_traits(c)->name);
 	(c->arch == ARCH_GPT2 ? put_gpt2 : config_traits(c)->encoder ? put_bert : put_llama)(t.f, c);
@@ -136,7 +139,7 @@ put_config(struct outfolder *to, const struct config *c, const struct vocab *v, 
 	put_id(t.f, "bos_token_id", v ? v->begin : -1);
 	put_id(t.f, "eos_token_id", end_token(v));
 	fprintf(t.f, "  \"tie_word_embeddings\": %s,\n  \"torch_dtype\": \"%s\"\n}\n", c->tied ? "true" : "false", types[type]);
-	text_save(&t, to, "config.json");
+	text_save(&t);
 	if (!config_traits(c)->encoder && !c->headless)
 		put_generation(to, v);
 }

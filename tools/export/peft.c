@@ -171,7 +171,7 @@ write_config(const struct adapters *a, struct outfolder *to)
 {
 	const struct config *c = &a->m.cfg;
 	struct text_file t;
-	text_open(&t);
+	text_open(&t, to, "adapter_config.json");
 	fprintf(t.f, "{\n  \"peft_type\": \"LORA\",\n  \"task_type\": %s,\n  \"base_model_name_or_path\": null,\n"
 	    "  \"inference_mode\": true,\n  \"r\": %zu,\n  \"lora_alpha\": ",
 	    config_traits(c)->encoder || c->headless ? "null" : "\"CAUSAL_LM\"", c->lora_rank);
@@ -187,7 +187,7 @@ write_config(const struct adapters *a, struct outfolder *to)
 	put_targets(t.f, a);
 	fprintf(t.f, "  \"lora_dropout\": 0.0,\n  \"bias\": \"none\",\n  \"fan_in_fan_out\": %s,\n  \"use_rslora\": false,\n"
 	    "  \"use_dora\": false,\n  \"modules_to_save\": null\n}\n", c->arch == ARCH_GPT2 ? "true" : "false");
-	text_save(&t, to, "adapter_config.json");
+	text_save(&t);
 }
 
 static void

@@ -2,31 +2,35 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/half.h"
 #include "common/cli.h"
 #include "export/folder.h"
 
 void
-text_open(struct text_file *t)
+text_open(struct text_file *t, struct outfolder *to, const char *name)
 {
-	*t = (struct text_file){0};
-	if (!(t->f = open_memstream(&t->bytes, &t->size)))
-		cli_die(ERR_RUNTIME, "out of memory");
+	struct err e;
+	const char *path = outfolder_file(to, name, &e);
+	if (!path || outfile_open(&t->out, path, 0666, &e))
+		cli_fail(&e);
+	int fd = dup(t->out.fd);
+	if (fd < 0 || !(t->f = fdopen(fd, "w")))
+		cli_die(ERR_RUNTIME, "%s: cannot write", path);
 }
 
 void
-text_save(struct text_file *t, struct outfolder *to, const char *name)
+text_save(struct text_file *t)
 {
 	struct err e;
-	struct outfile out;
 	bool failed = ferror(t->f);
-	if (fclose(t->f) || failed)
-		cli_die(ERR_RUNTIME, "out of memory");
-	const char *path = outfolder_file(to, name, &e);
-	if (!path || outfile_open(&out, path, 0666, &e) || outfile_write(&out, t->bytes, t->size, &e) || outfile_commit(&out, &e))
+	if (fclose(t->f) || failed) {
+		err_errno(&e, "%s: cannot write", t->out.path);
 		cli_fail(&e);
-	free(t->bytes);
+	}
+	if (outfile_commit(&t->out, &e))
+		cli_fail(&e);
 }
 
 void

@@ -75,15 +75,15 @@ put_pretokenizer(FILE *f, const struct vocab *v)
 	    " \"trim_offsets\": true, \"use_regex\": false}\n  ]},\n", f);
 }
 
-/* Puts the tokens of documents around a text. */
+/* Puts the tokens of documents around a text; of a decoder only the one before it, since a text that is to go on has no end. */
 static void
-put_processor(FILE *f, const struct vocab *v)
+put_processor(FILE *f, const struct vocab *v, bool decoder)
 {
-	if (v->begin < 0 && v->end < 0) {
+	int32_t ids[2] = {v->begin, decoder ? -1 : v->end};
+	if (ids[0] < 0 && ids[1] < 0) {
 		fputs("  \"post_processor\": {\"type\": \"ByteLevel\", \"add_prefix_space\": true, \"trim_offsets\": false, \"use_regex\": true},\n", f);
 		return;
 	}
-	int32_t ids[2] = {v->begin, v->end};
 	for (int pair = 0; pair < 2; pair++) {
 		fprintf(f, "%s", pair ? ", \"pair\": [" : "  \"post_processor\": {\"type\": \"TemplateProcessing\", \"single\": [");
 		for (int s = 0; s <= pair; s++)
@@ -149,32 +149,40 @@ put_merges(FILE *f, const struct vocab *v)
 	free(order);
 }
 
+/* In the file a token is its text, so none may be two. */
 static void
-put_json(struct outfolder *to, const struct vocab *v)
+check_names(const struct vocab *v)
+{
+	for (size_t i = 0; i < v->n; i++)
+		for (size_t j = 0; v->tokens[i].special && j < v->n; j++)
+			if (!v->tokens[j].special && v->tokens[i].size == v->tokens[j].size &&
+			    memcmp(v->bytes + v->tokens[i].at, v->bytes + v->tokens[j].at, v->tokens[i].size) == 0)
+				cli_die(ERR_DATA, "the special token `%.*s' is also one of text, which tokenizer.json cannot say",
+				    (int)v->tokens[i].size, (const char *)v->bytes + v->tokens[i].at);
+}
+
+static void
+put_json(struct outfolder *to, const struct vocab *v, bool decoder)
 {
 	struct text_file t;
-	bool first = true;
-	text_open(&t);
+	text_open(&t, to, "tokenizer.json");
 	fputs("{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n", t.f);
 	put_added(t.f, v);
 	fputs("  \"normalizer\": null,\n", t.f);
 	put_pretokenizer(t.f, v);
-	put_processor(t.f, v);
+	put_processor(t.f, v, decoder);
 	fputs("  \"decoder\": {\"type\": \"ByteLevel\", \"add_prefix_space\": true, \"trim_offsets\": true, \"use_regex\": true},\n"
 	    "  \"model\": {\n    \"type\": \"BPE\", \"dropout\": null, \"unk_token\": null, \"continuing_subword_prefix\": null,\n"
 	    "    \"end_of_word_suffix\": null, \"fuse_unk\": false, \"byte_fallback\": false, \"ignore_merges\": false,\n    \"vocab\": {", t.f);
-	for (size_t i = 0; i < v->n; i++) {
-		if (v->tokens[i].special)
-			continue;
-		fprintf(t.f, "%s\n      ", first ? "" : ",");
+	for (size_t i = 0; i < v->n; i++) { /* special ones too: elsewhere ids of others are given anew */
+		fputs(i ? ",\n      " : "\n      ", t.f);
 		put_token(t.f, v, (int32_t)i);
 		fprintf(t.f, ": %zu", i);
-		first = false;
 	}
 	fputs("\n    },\n", t.f);
 	put_merges(t.f, v);
 	fputs("  }\n}\n", t.f);
-	text_save(&t, to, "tokenizer.json");
+	text_save(&t);
 }
 
 /* ---- what goes with it ---- */
@@ -196,7 +204,7 @@ put_tokenizer_config(struct outfolder *to, const struct vocab *v, size_t context
 	struct text_file t;
 	struct chat_template c = {0};
 	int32_t end = v->end;
-	text_open(&t);
+	text_open(&t, to, "tokenizer_config.json");
 	fputs("{\n  \"tokenizer_class\": \"PreTrainedTokenizerFast\",\n  \"clean_up_tokenization_spaces\": false,\n", t.f);
 	if (v->chat_template) {
 		if (template_parse(&c, v->chat_template, strlen(v->chat_template), &e))
@@ -216,16 +224,18 @@ put_tokenizer_config(struct outfolder *to, const struct vocab *v, size_t context
 	put_special(t.f, "mask_token", v, vocab_special(v, "<|mask|>", 8));
 	fprintf(t.f, "  \"model_max_length\": %zu\n}\n", context);
 	template_free(&c);
-	text_save(&t, to, "tokenizer_config.json");
+	text_save(&t);
 }
 
 void
-put_tokenizer(struct outfolder *to, const struct vocab *v, size_t context)
+put_tokenizer(struct outfolder *to, const struct vocab *v, const struct config *c)
 {
-	if (v->type == VOCAB_CHAR) {
-		cli_warn("left out: the tokenizer, since tokenizer.json has no vocabulary of characters");
+	bool known = v->type == VOCAB_BYTE || (v->type == VOCAB_BPE && (v->rule == PRETOKEN_GPT2 || v->rule == PRETOKEN_GPT4));
+	if (!known) {
+		cli_warn("left out: the tokenizer; vocabularies of bytes and byte pairs are written, this is of type %s", vocab_type_name(v->type));
 		return;
 	}
-	put_json(to, v);
-	put_tokenizer_config(to, v, context);
+	check_names(v);
+	put_json(to, v, !config_traits(c)->encoder);
+	put_tokenizer_config(to, v, c->context);
 }
