@@ -1,4 +1,4 @@
-/* timport - bring data in: text with labels, tags or numbers, chats, and judgements of answers */
+/* timport - bring data in: text with labels, tags or numbers, chats, judgements of answers, and tokenizers */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,37 +10,45 @@
 #include "common/cli.h"
 #include "common/spool.h"
 #include "import/importing.h"
+#include "import/tokenizer.h"
 
 enum { FORMAT_JSONL, FORMAT_TSV, FORMAT_CSV, FORMAT_CONLL };
 
 static const char *const formats[] = {"jsonl", "tsv", "csv", "conll", NULL};
 static const char *const kinds[] = {"text", "labelled", "multilabel", "value", "tagged", "chat", "completion", "alpaca",
-    "sharegpt", "preference", "liked", "rating", "clicks", NULL};
+    "sharegpt", "preference", "liked", "rating", "clicks", "tokenizer", NULL};
 
 static int format, kind = -1, zstd;
 static const char *columns, *labels, *keep, *output;
 static struct cli_list fields;
 static bool skip_bad, quiet;
+static struct import_tokenizer foreign = {.rule = -1};
 
 static const struct cli_opt opts[] = {
-    {0, "as", "KIND", CLI_CHOICE, &kind, "text, labelled, multilabel, value, tagged, chat, completion, alpaca, sharegpt, preference, liked, rating or clicks (default text; tagged for conll)", 0, 0, kinds, false},
+    {0, "as", "KIND", CLI_CHOICE, &kind, "text, labelled, multilabel, value, tagged, chat, completion, alpaca, sharegpt, preference, liked, rating, clicks or tokenizer (default text; tagged for conll)", 0, 0, kinds, false},
     {0, "format", "NAME", CLI_CHOICE, &format, "jsonl, tsv, csv or conll (default jsonl)", 0, 0, formats, false},
     {0, "field", "OURS=NAME", CLI_LIST, &fields, "the input calls field OURS NAME; may be repeated", 0, 0, 0, false},
     {0, "columns", "LIST", CLI_TEXT, &columns, "tsv, csv, conll: names of the columns (default the first line; conll: tokens first, tags last)", 0, 0, 0, false},
     {0, "labels", "LIST", CLI_TEXT, &labels, "the classes or tags, in their order; others are errors (default those that occur, sorted)", 0, 0, 0, false},
     {0, "keep", "LIST", CLI_TEXT, &keep, "fields to keep besides, as text", 0, 0, 0, false},
     {0, "skip-bad", NULL, CLI_FLAG, &skip_bad, "leave out and count what cannot be used", 0, 0, 0, false},
+    {0, "pretoken", "NAME", CLI_CHOICE, &foreign.rule, "tokenizer: how ranks or merges cut text: gpt2, gpt4, qwen2 or smollm (default what the name or the file says)", 0, 0, pretoken_names, false},
+    {0, "special", "NAME=ID", CLI_LIST, &foreign.specials, "tokenizer: a special token that a file of ranks does not have; may be repeated", 0, 0, 0, false},
+    {0, "begin", "NAME", CLI_TEXT, &foreign.begin, "tokenizer: special token before each document, or none (default what the file says)", 0, 0, 0, false},
+    {0, "end", "NAME", CLI_TEXT, &foreign.end, "tokenizer: special token after each document, or none (default what the file says)", 0, 0, 0, false},
+    {0, "cased", NULL, CLI_FLAG, &foreign.cased, "tokenizer: words of a vocab.txt keep case and accents", 0, 0, 0, false},
     CLI_OUTPUT(&output),
     CLI_ZSTD(&zstd),
     CLI_QUIET(&quiet),
 };
 
 static const struct cli_tool tool = {"timport", "[file ...]",
-    "Bring data in: text with labels, tags or numbers, chats, and judgements of answers.", opts, sizeof opts / sizeof *opts,
+    "Bring data in: text with labels, tags or numbers, chats, judgements of answers, and tokenizers.", opts, sizeof opts / sizeof *opts,
     "timport --as labelled reviews.jsonl -o reviews.ten\n"
     "timport --as labelled --format tsv --columns text,label reviews.tsv -o reviews.ten\n"
     "timport --as chat chats.jsonl | tchat -m chat-base.ten -o rows.ten\n"
-    "timport --as preference compared.jsonl -o judgements.ten"};
+    "timport --as preference compared.jsonl -o judgements.ten\n"
+    "timport --as tokenizer tokenizer.json -o vocab.ten"};
 
 static void
 set_names(struct importing *m)
@@ -178,6 +186,17 @@ check_options(const struct importing *m)
 		cli_die(ERR_USAGE, "--labels is for labelled, multilabel and tagged");
 }
 
+/* Options that are for tokenizers alone, or not for them. */
+static void
+check_tokenizer(bool tokenizer)
+{
+	bool ours = foreign.rule >= 0 || foreign.specials.n || foreign.begin || foreign.end || foreign.cased;
+	if (!tokenizer && ours)
+		cli_die(ERR_USAGE, "--pretoken, --special, --begin, --end and --cased are for --as tokenizer");
+	if (tokenizer && (format != FORMAT_JSONL || columns || labels || keep || fields.n || skip_bad))
+		cli_die(ERR_USAGE, "--as tokenizer reads the files of a tokenizer, which have no records");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -185,6 +204,15 @@ main(int argc, char **argv)
 	struct importing m = {0};
 	struct ten_head h = {0};
 	char **files = cli_parse(&tool, argc, argv, &n);
+	bool tokenizer = kind >= 0 && strcmp(kinds[kind], "tokenizer") == 0;
+	check_tokenizer(tokenizer);
+	if (tokenizer) {
+		foreign.output = output;
+		foreign.quiet = quiet;
+		foreign.zstd = zstd;
+		import_tokenizer(&foreign, files, n);
+		return 0;
+	}
 	m.rules.kind = kind >= 0 ? (enum import_kind)kind : format == FORMAT_CONLL ? IMPORT_TAGGED : IMPORT_TEXT;
 	m.columns = columns;
 	m.csv = format == FORMAT_CSV;
