@@ -85,7 +85,7 @@ is_cjk(int32_t cp)
 	return false;
 }
 
-/* What is left out of clean text: U+0000, U+FFFD, categories C but tab and line ends. */
+/* What is left out of clean text: U+FFFD and the categories Cc (but tab and line ends), Cf and Co. */
 static bool
 is_control(int32_t cp)
 {
@@ -94,9 +94,7 @@ is_control(int32_t cp)
 	switch (utf8proc_category(cp)) {
 	case UTF8PROC_CATEGORY_CC:
 	case UTF8PROC_CATEGORY_CF:
-	case UTF8PROC_CATEGORY_CN:
-	case UTF8PROC_CATEGORY_CO:
-	case UTF8PROC_CATEGORY_CS: return true;
+	case UTF8PROC_CATEGORY_CO: return true;
 	default: return cp == 0xfffd;
 	}
 }
