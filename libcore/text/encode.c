@@ -3,22 +3,22 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 #include "base/mem.h"
 #include "text/normalise.h"
 #include "text/utf8.h"
 #include "text/wordpiece.h"
 
-/* A cache line: pieces of up to KEY bytes that become up to IDS tokens. Most pieces of a text are
- * words that came before, so this look-up is most of the work. */
-enum { KEY = 22, IDS = 10, SLOTS = 1 << 14, SHORT = 24 };
+/* A cache line: pieces of up to SHORT bytes that become up to IDS tokens. Most pieces of a text are words that
+ * came before, so this look-up is most of the work. */
+enum { SHORT = 24, IDS = 9, WORDS = SHORT / 8, SLOTS = 1 << 16 };
 
 struct slot {
-	uint8_t size, n;
-	uint8_t key[KEY];
+	uint64_t key[WORDS]; /* the piece, zeros after it */
 	int32_t ids[IDS];
+	uint8_t size, n;
 };
+_Static_assert(sizeof(struct slot) == 64, "a slot is a cache line");
 
 /* A symbol of a long piece that is being merged: a doubly linked list. */
 struct symbol {
@@ -202,24 +202,49 @@ encode_long(struct encoder *x, const uint8_t *p, size_t n, struct ids *out, stru
 	return 0;
 }
 
-static int
-encode_piece(struct encoder *x, const uint8_t *p, size_t n, struct ids *out, struct err *e)
+/* The n bytes at p, of which `left` can be read, with zeros after them. */
+static inline void
+load_key(uint64_t key[WORDS], const uint8_t *p, size_t n, size_t left)
+{
+	static const uint8_t masks[2 * SHORT] = {255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+	    255, 255, 255, 255, 255, 255, 255, 255, 255};
+	uint64_t mask[WORDS];
+	if (left < SHORT) {
+		memset(key, 0, SHORT);
+		memcpy(key, p, n);
+		return;
+	}
+	memcpy(key, p, SHORT);
+	memcpy(mask, masks + SHORT - n, SHORT);
+	for (int i = 0; i < WORDS; i++)
+		key[i] &= mask[i];
+}
+
+static inline size_t
+slot_of(const uint64_t key[WORDS])
+{
+	uint64_t h = key[0] * 0x9e3779b97f4a7c15u ^ key[1] * 0xc2b2ae3d27d4eb4fu ^ key[2] * 0x165667b19e3779f9u;
+	h ^= h >> 32;
+	return h * 0x9e3779b97f4a7c15u >> 48 & (SLOTS - 1);
+}
+
+/* The piece of n bytes at p, of which `left` can be read. */
+static inline int
+encode_piece(struct encoder *x, const uint8_t *p, size_t n, size_t left, struct ids *out, struct err *e)
 {
 	if (n > SHORT)
 		return encode_long(x, p, n, out, e);
-	if (reserve(out, SHORT, e))
+	if (out->cap - out->n < SHORT && reserve(out, SHORT, e))
 		return -1;
 	if (n == 1) {
 		out->v[out->n++] = x->v->byte_ids[*p];
 		return 0;
 	}
 	int32_t *to = out->v + out->n;
-	if (n > KEY) {
-		out->n += encode_short(x->v, p, n, to);
-		return 0;
-	}
-	struct slot *s = &x->cache[XXH3_64bits(p, n) & (SLOTS - 1)];
-	if (s->size == n && memcmp(s->key, p, n) == 0) {
+	uint64_t key[WORDS];
+	load_key(key, p, n, left);
+	struct slot *s = &x->cache[slot_of(key)];
+	if (s->size == n && s->key[0] == key[0] && s->key[1] == key[1] && s->key[2] == key[2]) {
 		memcpy(to, s->ids, sizeof s->ids);
 		out->n += s->n;
 		return 0;
@@ -228,7 +253,7 @@ encode_piece(struct encoder *x, const uint8_t *p, size_t n, struct ids *out, str
 	if (count <= IDS) {
 		s->size = (uint8_t)n;
 		s->n = (uint8_t)count;
-		memcpy(s->key, p, n);
+		memcpy(s->key, key, sizeof key);
 		memcpy(s->ids, to, count * sizeof *to);
 	}
 	out->n += count;
@@ -264,7 +289,7 @@ encode_bpe(struct encoder *x, const uint8_t *p, size_t n, struct ids *out, struc
 		return -1;
 	for (size_t i = 0; i < n;) {
 		size_t piece = pretoken_next(x->v->rule, p + i, n - i);
-		if (encode_piece(x, p + i, piece, out, e))
+		if (encode_piece(x, p + i, piece, n - i, out, e))
 			return -1;
 		i += piece;
 	}

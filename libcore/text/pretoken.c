@@ -48,12 +48,12 @@ run(const uint8_t *p, size_t n, size_t i, int c, size_t most)
 	return i;
 }
 
-/* Length of the English contraction at p, or 0. */
+/* Length of the English contraction that begins with the ' at p, or 0. */
 static size_t
 contraction(const uint8_t *p, size_t n, bool any_case)
 {
 	static const char *const endings[] = {"s", "t", "re", "ve", "m", "ll", "d"};
-	if (n < 2 || p[0] != '\'')
+	if (n < 2)
 		return 0;
 	/* U+017F, long s, is an s when case does not matter */
 	if (any_case && n >= 3 && p[1] == 0xc5 && p[2] == 0xbf)
@@ -90,7 +90,7 @@ spaces(const uint8_t *p, size_t n)
 static size_t
 next_gpt2(const uint8_t *p, size_t n)
 {
-	size_t i = contraction(p, n, false), length;
+	size_t i = *p == '\'' ? contraction(p, n, false) : 0, length;
 	if (i)
 		return i;
 	int c = look(p, n, &length);
@@ -134,7 +134,7 @@ last_newline(const uint8_t *p, size_t n)
 static size_t
 next_gpt4(const uint8_t *p, size_t n, size_t digits)
 {
-	size_t i = contraction(p, n, true), first, length;
+	size_t i = *p == '\'' ? contraction(p, n, true) : 0, first, length;
 	if (i)
 		return i;
 	int c = look(p, n, &first);

@@ -89,7 +89,7 @@ def main():
         out.write(line + b'\n')
         written += len(line) + 1
     for unit in ['a', ' ', 'ab', '1', '!', '\u00e9', 'the ', '\U0001f600']:
-        out.write((unit * 3000).encode() + b'\n')
+        out.write((unit * (1 + min(3000, o.bytes // 300))).encode() + b'\n')
 
 
 main()
