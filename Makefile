@@ -136,6 +136,10 @@ asan:
 	$(MAKE) BUILD=build-asan OPT='-O1 -g -ffp-contract=fast -fno-math-errno' \
 	    SAN='-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer' check
 
+## check-peers: the same results as other programs, where these are installed
+check-peers: all
+	@LIMIT=1800 $(run_tests) $(wildcard tests/peers/*.sh)
+
 ## bench: speed of the kernels, the record stream and the tools
 bench: all $(BENCHES)
 	@set -e; for b in $(BENCHES); do echo "== $$b"; $$b; done
@@ -192,4 +196,4 @@ help:
 	@sed -n 's/^## /  /p' Makefile
 
 FORCE:
-.PHONY: all check check-long asan bench bench-long clean demo $(demos:%=demo-%) help install lint FORCE
+.PHONY: all check check-long check-peers asan bench bench-long clean demo $(demos:%=demo-%) help install lint FORCE

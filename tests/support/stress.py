@@ -65,7 +65,8 @@ def piece(rng, names, old):
         return rng.choice([name, name[1:], name[:-1], name + name, ' ' + name + ' ', name.upper(), name[:len(name) // 2]])
     while True:
         cp = rng.randrange(0x110000) if rng.randrange(2) else rng.randrange(0x3000)
-        if usable(cp, old):
+        # what is unassigned here may be a letter in a later Unicode
+        if usable(cp, old) and unicodedata.category(chr(cp)) != 'Cn':
             return chr(cp)
 
 
