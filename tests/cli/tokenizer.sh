@@ -17,12 +17,19 @@ ok 'the ids of the original' same "$D/base.ids" base.ten "$D/text.txt" --special
 run 'a folder with it' 0 '' '' sh -c 'timport -q --as tokenizer . | cmp - base.ten'
 run 'tokens come back as text' 0 '' '' sh -c "ttok -q --special --split line -m base.ten '$D/text.txt' | ttok -q -d --special -m base.ten | cmp - '$D/text.txt'"
 
+# how base.json was made: by our own learning, written as tokenizer.json
+cat "$ROOT/pipelines/data/stories.txt" "$D/text.txt" >learn.txt
+run 'our own vocabulary as tokenizer.json' 0 '' '' sh -c "'$BUILD/tests/support/mktok' learn.txt 700 | cmp - tokenizer.json"
+
 # what a tokenizer.json can ask for
 mkdir variants
 python3 "$S/variants.py" "$D/base.json" variants
 for v in llama3 qwen2 smollm roberta; do
 	timport -q --as tokenizer variants/$v.json -o $v.ten
 	ok "$v: the ids of the original" same "$D/$v.ids" $v.ten "$D/text.txt" --special
+	"$BUILD/tests/support/mktok" variants/$v.json >again.json
+	is "$v: written again, the same tokenizer" "$(timport -q --as tokenizer again.json | tdump -n 0 | grep ' tokenizer =')" \
+		"$(tdump -n 0 $v.ten | grep ' tokenizer =')"
 done
 is 'tokens around, from the post-processor' "$(tdump -n 0 roberta.ten | grep -E '^  (options|begin|end) ' | tr -d '\n')" \
 	'  options = space  begin = <s>  end = </s>'
