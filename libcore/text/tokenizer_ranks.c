@@ -218,6 +218,8 @@ add_words(struct vocab *v, const char *p, size_t n, struct err *e)
 		if (vocab_add(v, &t, line, length, e))
 			return -1;
 	}
+	while (v->n && v->tokens[v->n - 1].size == 0) /* empty lines at the end are not tokens */
+		v->n--;
 	return v->unknown >= 0 ? 0 : err_set(e, ERR_DATA, "has no line `[UNK]', the token of unknown words");
 }
 

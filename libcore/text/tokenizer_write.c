@@ -23,7 +23,7 @@ put_number(struct text *to, size_t number, struct err *e)
 	return puts_to(to, digits, e);
 }
 
-/* A JSON string; ERR_DATA when the bytes are not UTF-8. */
+/* A JSON string; ERR_DATA when the bytes are not UTF-8, or NUL, which readers do not take in names. */
 static int
 put_string(struct text *to, const void *p, size_t n, struct err *e)
 {
@@ -34,8 +34,8 @@ put_string(struct text *to, const void *p, size_t n, struct err *e)
 		int32_t cp;
 		char escaped[8];
 		length = utf8_next(s + i, n - i, &cp);
-		if (cp < 0)
-			return err_set(e, ERR_DATA, "a token is not UTF-8, which JSON cannot hold");
+		if (cp <= 0)
+			return err_set(e, ERR_DATA, "a token %s, which JSON cannot hold", cp ? "is not UTF-8" : "has a NUL");
 		if (cp == '"' || cp == '\\')
 			snprintf(escaped, sizeof escaped, "\\%c", (char)cp);
 		else
