@@ -176,7 +176,7 @@ on_token(void *ctx, const struct gen_result *r)
 	size_t n;
 	int32_t id = r->ids[r->n - 1];
 	const uint8_t *bytes = vocab_bytes(&j->vocab.vocab, id, &n);
-	if (j->vocab.vocab.tokens[id].special)
+	if (j->vocab.vocab.tokens[id].special && !(j->vocab.vocab.tokens[id].match & MATCH_ALWAYS))
 		n = 0;
 	if (mem_grow(&it->text, &it->cap, it->size + n + 1, 1, "text", &e))
 		cli_fail(&e);

@@ -1,4 +1,4 @@
-/* timport - bring data in: text, with labels, tags or numbers, chats, judgements of answers, arrays, tokens, models */
+/* timport - bring data in: text, with labels, tags or numbers, chats, judgements of answers, arrays, tokens, tokenizers, models */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,12 +15,13 @@
 #include "import/ggufmodel.h"
 #include "import/importing.h"
 #include "import/model.h"
+#include "import/tokenizer.h"
 
 enum { FORMAT_JSONL, FORMAT_TSV, FORMAT_CSV, FORMAT_CONLL, FORMAT_TEXT, FORMAT_NPY, FORMAT_LLMC };
 
 static const char *const formats[] = {"jsonl", "tsv", "csv", "conll", "text", "npy", "llmc", NULL};
 static const char *const kinds[] = {"text", "labelled", "multilabel", "value", "tagged", "chat", "completion", "alpaca",
-    "sharegpt", "preference", "liked", "rating", "clicks", "model", "peft", NULL};
+    "sharegpt", "preference", "liked", "rating", "clicks", "model", "peft", "tokenizer", NULL};
 
 static void (*const readers[])(struct importing *, int) = {import_json, import_table, import_table, import_conll, import_text};
 
@@ -28,9 +29,10 @@ static int format, kind = -1, split = -1, zstd;
 static const char *columns, *labels, *keep, *id, *model, *vocabulary, *output;
 static struct cli_list fields;
 static bool skip_bad, quiet;
+static struct import_tokenizer foreign = {.rule = -1};
 
 static const struct cli_opt opts[] = {
-    {0, "as", "KIND", CLI_CHOICE, &kind, "text, labelled, multilabel, value, tagged, chat, completion, alpaca, sharegpt, preference, liked, rating, clicks, model or peft (default text; tagged for conll)", 0, 0, kinds, false},
+    {0, "as", "KIND", CLI_CHOICE, &kind, "text, labelled, multilabel, value, tagged, chat, completion, alpaca, sharegpt, preference, liked, rating, clicks, model, peft or tokenizer (default text; tagged for conll)", 0, 0, kinds, false},
     {0, "format", "NAME", CLI_CHOICE, &format, "jsonl, tsv, csv, conll, text, npy or llmc (default jsonl)", 0, 0, formats, false},
     {0, "field", "OURS=NAME", CLI_LIST, &fields, "the input calls field OURS NAME; may be repeated", 0, 0, 0, false},
     {0, "columns", "LIST", CLI_TEXT, &columns, "tsv, csv, conll: names of the columns (default the first line; conll: tokens first, tags last); npy: of the field (default values)", 0, 0, 0, false},
@@ -41,20 +43,26 @@ static const struct cli_opt opts[] = {
     {'m', "model", "FILE", CLI_TEXT, &model, "llmc: the vocabulary of the tokens, or a model that carries it; peft: the model that is adapted", 0, 0, 0, true},
     {0, "skip-bad", NULL, CLI_FLAG, &skip_bad, "leave out and count what cannot be used", 0, 0, 0, false},
     {0, "vocab", "FILE", CLI_TEXT, &vocabulary, "model: the vocabulary that it is to have", 0, 0, 0, true},
+    {0, "pretoken", "NAME", CLI_CHOICE, &foreign.rule, "tokenizer: how ranks or merges cut text: gpt2, gpt4, qwen2 or smollm (default what the name or the file says)", 0, 0, pretoken_names, false},
+    {0, "special", "NAME=ID", CLI_LIST, &foreign.specials, "tokenizer: a special token that a file of ranks does not have; may be repeated", 0, 0, 0, false},
+    {0, "begin", "NAME", CLI_TEXT, &foreign.begin, "tokenizer: special token before each document, or none (default what the file says)", 0, 0, 0, false},
+    {0, "end", "NAME", CLI_TEXT, &foreign.end, "tokenizer: special token after each document, or none (default what the file says)", 0, 0, 0, false},
+    {0, "cased", NULL, CLI_FLAG, &foreign.cased, "tokenizer: words of a vocab.txt keep case and accents", 0, 0, 0, false},
     CLI_OUTPUT(&output),
     CLI_ZSTD(&zstd),
     CLI_QUIET(&quiet),
 };
 
 static const struct cli_tool tool = {"timport", "[file ...]",
-    "Bring data in: text, with labels, tags or numbers, chats, judgements of answers, arrays, tokens, models.", opts,
+    "Bring data in: text, with labels, tags or numbers, chats, judgements of answers, arrays, tokens, tokenizers, models.", opts,
     sizeof opts / sizeof *opts,
     "timport --as labelled reviews.jsonl -o reviews.ten\n"
     "timport --as labelled --format tsv --columns text,label reviews.tsv -o reviews.ten\n"
     "timport --as chat chats.jsonl | tchat -m chat-base.ten -o rows.ten\n"
     "timport --as preference compared.jsonl -o judgements.ten\n"
     "timport --as model gpt2/ --vocab vocab.ten -o gpt2.ten\n"
-    "timport --as model model.gguf -o model.ten"};
+    "timport --as model model.gguf -o model.ten\n"
+    "timport --as tokenizer tokenizer.json -o vocab.ten"};
 
 static void
 set_names(struct importing *m)
@@ -250,6 +258,24 @@ import_models(char **operands, size_t n)
 	return true;
 }
 
+/* The same of tokenizers. */
+static bool
+import_foreign_tokenizer(char **operands, size_t n)
+{
+	bool asked = kind >= 0 && strcmp(kinds[kind], "tokenizer") == 0;
+	if (!asked && (foreign.rule >= 0 || foreign.specials.n || foreign.begin || foreign.end || foreign.cased))
+		cli_die(ERR_USAGE, "--pretoken, --special, --begin, --end and --cased are for --as tokenizer");
+	if (!asked)
+		return false;
+	if (format != FORMAT_JSONL || columns || labels || keep || fields.n || skip_bad || id || split >= 0 || model || vocabulary)
+		cli_die(ERR_USAGE, "--as tokenizer reads the files of a tokenizer, which have no records");
+	foreign.output = output;
+	foreign.quiet = quiet;
+	foreign.zstd = zstd;
+	import_tokenizer(&foreign, operands, n);
+	return true;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -257,7 +283,7 @@ main(int argc, char **argv)
 	struct importing m = {0};
 	struct ten_head h = {0};
 	char **files = cli_parse(&tool, argc, argv, &n);
-	if (import_models(files, n))
+	if (import_foreign_tokenizer(files, n) || import_models(files, n))
 		return 0;
 	m.rules.kind = kind >= 0 ? (enum import_kind)kind : format == FORMAT_CONLL ? IMPORT_TAGGED : IMPORT_TEXT;
 	m.columns = columns;

@@ -13,7 +13,6 @@
 enum { LONGEST = 1 << 20 };
 
 static const char *const types[] = {"bpe", "byte", "char", NULL};
-static const char *const patterns[] = {"gpt2", "gpt4", NULL};
 
 static uint64_t size = 4096, threads = 0;
 static int type, pattern = PRETOKEN_GPT4;
@@ -25,7 +24,7 @@ static struct doc_opts docs;
 static const struct cli_opt opts[] = {
     {'n', "size", "N", CLI_U64, &size, "tokens in all, bytes and special ones included (default 4096)", 1, 1 << 24, 0, false},
     {0, "type", "KIND", CLI_CHOICE, &type, "bpe, byte or char (default bpe)", 0, 0, types, false},
-    {0, "pattern", "NAME", CLI_CHOICE, &pattern, "gpt2 or gpt4: which pieces merges stay in (default gpt4)", 0, 0, patterns, false},
+    {0, "pattern", "NAME", CLI_CHOICE, &pattern, "gpt2, gpt4, qwen2 or smollm: which pieces merges stay in (default gpt4)", 0, 0, pretoken_names, false},
     {0, "special", "NAME", CLI_LIST, &specials, "a special token, repeatable (default <|endoftext|>)", 0, 0, 0, false},
     {0, "no-special", NULL, CLI_FLAG, &no_special, "no special tokens", 0, 0, 0, false},
     {0, "begin", "NAME", CLI_TEXT, &begin, "special token before each document, or none (default <|endoftext|>)", 0, 0, 0, false},

@@ -1,21 +1,24 @@
 #include "text/encode.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 #include "base/mem.h"
+#include "text/normalise.h"
 #include "text/utf8.h"
+#include "text/wordpiece.h"
 
-/* A cache line: pieces of up to KEY bytes that become up to IDS tokens. Most pieces of a text are
- * words that came before, so this look-up is most of the work. */
-enum { KEY = 22, IDS = 10, SLOTS = 1 << 14, SHORT = 24 };
+/* A cache line: pieces of up to SHORT bytes that become up to IDS tokens. Most pieces of a text are words that
+ * came before, so this look-up is most of the work. */
+enum { SHORT = 24, IDS = 9, WORDS = SHORT / 8, SLOTS = 1 << 16 };
 
 struct slot {
-	uint8_t size, n;
-	uint8_t key[KEY];
+	uint64_t key[WORDS]; /* the piece, zeros after it */
 	int32_t ids[IDS];
+	uint8_t size, n;
 };
+_Static_assert(sizeof(struct slot) == 64, "a slot is a cache line");
 
 /* A symbol of a long piece that is being merged: a doubly linked list. */
 struct symbol {
@@ -33,6 +36,7 @@ struct encoder {
 	size_t cap_symbols;
 	struct candidate *heap;
 	size_t nheap, cap_heap;
+	struct text text; /* normalised */
 };
 
 struct encoder *
@@ -58,6 +62,7 @@ encoder_free(struct encoder *x)
 	free(x->cache);
 	free(x->symbols);
 	free(x->heap);
+	free(x->text.p);
 	free(x);
 }
 
@@ -171,45 +176,120 @@ merge_long(struct encoder *x, const uint8_t *p, size_t n, struct ids *out, struc
 	return 0;
 }
 
+/* The piece itself as a token, where that comes before merges. */
+static int32_t
+whole(const struct vocab *v, const uint8_t *p, size_t n)
+{
+	return v->options & VOCAB_WHOLE && n <= v->longest ? vocab_find(v, p, n) : -1;
+}
+
+/* A piece of at most SHORT bytes. */
+static size_t
+encode_short(const struct vocab *v, const uint8_t *p, size_t n, int32_t *ids)
+{
+	return (ids[0] = whole(v, p, n)) >= 0 ? 1 : merge_short(v, p, n, ids);
+}
+
 static int
-encode_piece(struct encoder *x, const uint8_t *p, size_t n, struct ids *out, struct err *e)
+encode_long(struct encoder *x, const uint8_t *p, size_t n, struct ids *out, struct err *e)
+{
+	int32_t id = whole(x->v, p, n);
+	if (id < 0)
+		return merge_long(x, p, n, out, e);
+	if (reserve(out, 1, e))
+		return -1;
+	out->v[out->n++] = id;
+	return 0;
+}
+
+/* The n bytes at p, of which `left` can be read, with zeros after them. */
+static inline void
+load_key(uint64_t key[WORDS], const uint8_t *p, size_t n, size_t left)
+{
+	static const uint8_t masks[2 * SHORT] = {255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+	    255, 255, 255, 255, 255, 255, 255, 255, 255};
+	uint64_t mask[WORDS];
+	if (left < SHORT) {
+		memset(key, 0, SHORT);
+		memcpy(key, p, n);
+		return;
+	}
+	memcpy(key, p, SHORT);
+	memcpy(mask, masks + SHORT - n, SHORT);
+	for (int i = 0; i < WORDS; i++)
+		key[i] &= mask[i];
+}
+
+static inline size_t
+slot_of(const uint64_t key[WORDS])
+{
+	uint64_t h = key[0] * 0x9e3779b97f4a7c15u ^ key[1] * 0xc2b2ae3d27d4eb4fu ^ key[2] * 0x165667b19e3779f9u;
+	h ^= h >> 32;
+	return h * 0x9e3779b97f4a7c15u >> 48 & (SLOTS - 1);
+}
+
+/* The piece of n bytes at p, of which `left` can be read. */
+static inline int
+encode_piece(struct encoder *x, const uint8_t *p, size_t n, size_t left, struct ids *out, struct err *e)
 {
 	if (n > SHORT)
-		return merge_long(x, p, n, out, e);
-	if (reserve(out, SHORT, e))
+		return encode_long(x, p, n, out, e);
+	if (out->cap - out->n < SHORT && reserve(out, SHORT, e))
 		return -1;
 	if (n == 1) {
 		out->v[out->n++] = x->v->byte_ids[*p];
 		return 0;
 	}
 	int32_t *to = out->v + out->n;
-	if (n > KEY) {
-		out->n += merge_short(x->v, p, n, to);
-		return 0;
-	}
-	struct slot *s = &x->cache[XXH3_64bits(p, n) & (SLOTS - 1)];
-	if (s->size == n && memcmp(s->key, p, n) == 0) {
+	uint64_t key[WORDS];
+	load_key(key, p, n, left);
+	struct slot *s = &x->cache[slot_of(key)];
+	if (s->size == n && s->key[0] == key[0] && s->key[1] == key[1] && s->key[2] == key[2]) {
 		memcpy(to, s->ids, sizeof s->ids);
 		out->n += s->n;
 		return 0;
 	}
-	size_t count = merge_short(x->v, p, n, to);
+	size_t count = encode_short(x->v, p, n, to);
 	if (count <= IDS) {
 		s->size = (uint8_t)n;
 		s->n = (uint8_t)count;
-		memcpy(s->key, p, n);
+		memcpy(s->key, key, sizeof key);
 		memcpy(s->ids, to, count * sizeof *to);
 	}
 	out->n += count;
 	return 0;
 }
 
+/* The text as the vocabulary's options have it. */
+static int
+prepare(struct encoder *x, const uint8_t **p, size_t *n, struct err *e)
+{
+	struct text *t = &x->text;
+	if (x->v->options & VOCAB_NFC) {
+		if (normalise_nfc(t, *p, *n, e))
+			return -1;
+		*p = t->p;
+		*n = t->n;
+	}
+	if (!(x->v->options & VOCAB_SPACE) || *n == 0 || **p == ' ')
+		return 0;
+	if (mem_grow(&t->p, &t->cap, *n + 1, 1, "text", e))
+		return -1;
+	memmove(t->p + 1, x->v->options & VOCAB_NFC ? t->p : *p, *n);
+	t->p[0] = ' ';
+	*p = t->p;
+	++*n;
+	return 0;
+}
+
 static int
 encode_bpe(struct encoder *x, const uint8_t *p, size_t n, struct ids *out, struct err *e)
 {
+	if (x->v->options & (VOCAB_NFC | VOCAB_SPACE) && prepare(x, &p, &n, e))
+		return -1;
 	for (size_t i = 0; i < n;) {
 		size_t piece = pretoken_next(x->v->rule, p + i, n - i);
-		if (encode_piece(x, p + i, piece, out, e))
+		if (encode_piece(x, p + i, piece, n - i, out, e))
 			return -1;
 		i += piece;
 	}
@@ -226,7 +306,7 @@ encode_chars(const struct vocab *v, const uint8_t *p, size_t n, struct ids *out,
 	for (size_t i = 0, length; i < n; i += length) {
 		int32_t cp;
 		length = utf8_next(p + i, n - i, &cp);
-		int32_t id = vocab_char(v, p + i, length);
+		int32_t id = vocab_find(v, p + i, length);
 		if (id >= 0) {
 			out->v[out->n++] = id;
 			continue;
@@ -238,13 +318,32 @@ encode_chars(const struct vocab *v, const uint8_t *p, size_t n, struct ids *out,
 	return 0;
 }
 
-int
-encode_text(struct encoder *x, const void *text, size_t n, struct ids *out, struct err *e)
+/* ---- words ---- */
+
+static int
+encode_words(struct encoder *x, const uint8_t *p, size_t n, struct ids *out, struct err *e)
 {
-	const uint8_t *p = text;
+	if (normalise_words(&x->text, x->v->options, p, n, e))
+		return -1;
+	const struct text *t = &x->text;
+	for (size_t i = 0, size; i < t->n; i += size + 1) {
+		const uint8_t *space = memchr(t->p + i, ' ', t->n - i);
+		size = space ? (size_t)(space - t->p) - i : t->n - i;
+		if (reserve(out, WORDPIECE_MAX, e))
+			return -1;
+		out->n += wordpiece_word(x->v, t->p + i, size, out->v + out->n);
+	}
+	return 0;
+}
+
+/* Text without special tokens. */
+static int
+encode_plain(struct encoder *x, const uint8_t *p, size_t n, struct ids *out, struct err *e)
+{
 	switch (x->v->type) {
 	case VOCAB_BPE: return encode_bpe(x, p, n, out, e);
 	case VOCAB_CHAR: return encode_chars(x->v, p, n, out, e);
+	case VOCAB_WORDPIECE: return encode_words(x, p, n, out, e);
 	default: break;
 	}
 	if (reserve(out, n, e))
@@ -254,48 +353,81 @@ encode_text(struct encoder *x, const void *text, size_t n, struct ids *out, stru
 	return 0;
 }
 
-/* The longest special token at p, or -1. */
+/* ---- special tokens ---- */
+
+/* The longest special token at p, or -1; `always`: of those that any text has. */
 static int32_t
-special_at(const struct vocab *v, const uint8_t *p, size_t n)
+special_at(const struct vocab *v, const uint8_t *p, size_t n, bool always)
 {
-	int32_t best = -1;
-	for (size_t i = 0; i < v->n; i++) {
-		const struct token *t = &v->tokens[i];
-		if (t->special && t->size <= n && memcmp(v->bytes + t->at, p, t->size) == 0 &&
-		    (best < 0 || t->size > v->tokens[best].size))
-			best = (int32_t)i;
+	for (size_t i = 0; i < v->nspecials; i++) {
+		const struct token *t = &v->tokens[v->specials[i]];
+		if ((!always || t->match & MATCH_ALWAYS) && t->size <= n && memcmp(v->bytes + t->at, p, t->size) == 0)
+			return v->specials[i];
 	}
-	return best;
+	return -1;
 }
 
-/* Where each special token's first byte is worth a look. */
-static void
-special_starts(const struct vocab *v, uint8_t starts[256])
+static size_t
+spaces_before(const uint8_t *p, size_t from, size_t i)
 {
-	memset(starts, 0, 256);
-	for (size_t i = 0; i < v->n; i++)
-		if (v->tokens[i].special)
-			starts[v->bytes[v->tokens[i].at]] = 1;
+	while (i > from) {
+		size_t at = i - 1;
+		int32_t cp;
+		while (at > from && i - at < 4 && (p[at] & 0xc0) == 0x80)
+			at--;
+		if (utf8_next(p + at, i - at, &cp) != i - at || !char_is_space(cp))
+			break;
+		i = at;
+	}
+	return i;
+}
+
+static size_t
+spaces_after(const uint8_t *p, size_t n, size_t i)
+{
+	while (i < n) {
+		int32_t cp;
+		size_t length = utf8_next(p + i, n - i, &cp);
+		if (!char_is_space(cp))
+			break;
+		i += length;
+	}
+	return i;
+}
+
+static int
+encode_around(struct encoder *x, const uint8_t *p, size_t n, bool always, struct ids *out, struct err *e)
+{
+	const struct vocab *v = x->v;
+	size_t from = 0;
+	for (size_t i = 0; i < n;) {
+		int32_t id = v->starts[p[i]] & (always ? 2 : 1) ? special_at(v, p + i, n - i, always) : -1;
+		if (id < 0) {
+			i++;
+			continue;
+		}
+		const struct token *t = &v->tokens[id];
+		size_t end = t->match & MATCH_LEFT ? spaces_before(p, from, i) : i;
+		if (encode_plain(x, p + from, end - from, out, e) || reserve(out, 1, e))
+			return -1;
+		out->v[out->n++] = id;
+		i += t->size;
+		from = i = t->match & MATCH_RIGHT ? spaces_after(p, n, i) : i;
+	}
+	return encode_plain(x, p + from, n - from, out, e);
+}
+
+int
+encode_text(struct encoder *x, const void *text, size_t n, struct ids *out, struct err *e)
+{
+	bool always = false;
+	for (size_t i = 0; i < x->v->nspecials; i++)
+		always |= (x->v->tokens[x->v->specials[i]].match & MATCH_ALWAYS) != 0;
+	return always ? encode_around(x, text, n, true, out, e) : encode_plain(x, text, n, out, e);
 }
 
 int
 encode_with_special(struct encoder *x, const void *text, size_t n, struct ids *out, struct err *e)
 {
-	const uint8_t *p = text;
-	uint8_t starts[256];
-	special_starts(x->v, starts);
-	size_t from = 0;
-	for (size_t i = 0; i < n;) {
-		int32_t id = starts[p[i]] ? special_at(x->v, p + i, n - i) : -1;
-		if (id < 0) {
-			i++;
-			continue;
-		}
-		if (encode_text(x, p + from, i - from, out, e) || reserve(out, 1, e))
-			return -1;
-		out->v[out->n++] = id;
-		i += x->v->tokens[id].size;
-		from = i;
-	}
-	return encode_text(x, p + from, n - from, out, e);
+	return encode_around(x, text, n, false, out, e);
 }

@@ -21,7 +21,7 @@ struct encoder;
 struct encoder *encoder_new(const struct vocab *v, struct err *e); /* borrows v */
 void encoder_free(struct encoder *x); /* NULL is fine */
 
-/* Appends the ids of n bytes of text; special tokens are ordinary text here. Byte-pair merges
+/* Appends the ids of n bytes of text; special tokens are ordinary text here, but for those of MATCH_ALWAYS. Byte-pair merges
  * happen within pieces, lowest rank first, leftmost first of equals: linear time for text, n log n for
  * one long piece. Fails for memory, or ERR_DATA when a char vocabulary has no token for a
  * character. */

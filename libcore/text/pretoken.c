@@ -48,12 +48,12 @@ run(const uint8_t *p, size_t n, size_t i, int c, size_t most)
 	return i;
 }
 
-/* Length of the English contraction at p, or 0. */
+/* Length of the English contraction that begins with the ' at p, or 0. */
 static size_t
 contraction(const uint8_t *p, size_t n, bool any_case)
 {
 	static const char *const endings[] = {"s", "t", "re", "ve", "m", "ll", "d"};
-	if (n < 2 || p[0] != '\'')
+	if (n < 2)
 		return 0;
 	/* U+017F, long s, is an s when case does not matter */
 	if (any_case && n >= 3 && p[1] == 0xc5 && p[2] == 0xbf)
@@ -90,7 +90,7 @@ spaces(const uint8_t *p, size_t n)
 static size_t
 next_gpt2(const uint8_t *p, size_t n)
 {
-	size_t i = contraction(p, n, false), length;
+	size_t i = *p == '\'' ? contraction(p, n, false) : 0, length;
 	if (i)
 		return i;
 	int c = look(p, n, &length);
@@ -132,16 +132,16 @@ last_newline(const uint8_t *p, size_t n)
 }
 
 static size_t
-next_gpt4(const uint8_t *p, size_t n)
+next_gpt4(const uint8_t *p, size_t n, size_t digits)
 {
-	size_t i = contraction(p, n, true), first, length;
+	size_t i = *p == '\'' ? contraction(p, n, true) : 0, first, length;
 	if (i)
 		return i;
 	int c = look(p, n, &first);
 	if (c == CHAR_LETTER)
 		return run(p, n, 0, c, SIZE_MAX);
 	if (c == CHAR_NUMBER)
-		return run(p, n, 0, c, 3);
+		return run(p, n, 0, c, digits);
 	int after = look(p + first, n - first, &length);
 	if (after == CHAR_LETTER && !is_newline(*p))
 		return run(p, n, first, after, SIZE_MAX);
@@ -153,25 +153,68 @@ next_gpt4(const uint8_t *p, size_t n)
 	return i ? i : spaces(p, n);
 }
 
+/* A number ends the text of gpt2's rule: white space before it stays whole. */
+static size_t
+next_smollm(const uint8_t *p, size_t n)
+{
+	size_t length, i;
+	int c = look(p, n, &length);
+	if (c == CHAR_NUMBER)
+		return length;
+	if (c == CHAR_SPACE) {
+		i = run(p, n, 0, CHAR_SPACE, SIZE_MAX);
+		if (look(p + i, n - i, &length) == CHAR_NUMBER)
+			return i;
+	}
+	return next_gpt2(p, n);
+}
+
 size_t
 pretoken_next(enum pretoken rule, const uint8_t *p, size_t n)
 {
-	return rule == PRETOKEN_GPT2 ? next_gpt2(p, n) : next_gpt4(p, n);
+	switch (rule) {
+	case PRETOKEN_GPT2: return next_gpt2(p, n);
+	case PRETOKEN_QWEN2: return next_gpt4(p, n, 1);
+	case PRETOKEN_SMOLLM: return next_smollm(p, n);
+	default: return next_gpt4(p, n, 3);
+	}
 }
 
-static const char *const names[PRETOKEN_COUNT] = {"gpt2", "gpt4"};
+const char *const pretoken_names[] = {"gpt2", "gpt4", "qwen2", "smollm", NULL};
+
+static const char *const regexes[PRETOKEN_COUNT] = {
+    "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+",
+    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|"
+    "\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
+    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|"
+    "\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+", NULL};
 
 const char *
 pretoken_name(enum pretoken rule)
 {
-	return names[rule];
+	return pretoken_names[rule];
 }
 
 int
 pretoken_of(const char *name)
 {
 	for (int i = 0; i < PRETOKEN_COUNT; i++)
-		if (strcmp(names[i], name) == 0)
+		if (strcmp(pretoken_names[i], name) == 0)
+			return i;
+	return -1;
+}
+
+const char *
+pretoken_regex(enum pretoken rule)
+{
+	return regexes[rule];
+}
+
+int
+pretoken_of_regex(const char *regex)
+{
+	for (int i = 0; i < PRETOKEN_COUNT; i++)
+		if (regexes[i] && strcmp(regexes[i], regex) == 0)
 			return i;
 	return -1;
 }

@@ -2,6 +2,7 @@
 #ifndef TENON_TEXT_UTF8_H
 #define TENON_TEXT_UTF8_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,5 +18,9 @@ enum char_class {
 size_t utf8_next(const uint8_t *p, size_t n, int32_t *cp);
 
 enum char_class char_class_of(int32_t cp);
+bool char_is_space(int32_t cp); /* Unicode's White_Space */
+
+/* Writes the code point, a valid one, at `to`: its length, up to 4. */
+size_t utf8_put(int32_t cp, uint8_t *to);
 
 #endif

@@ -1,5 +1,10 @@
 #include "text/words.h"
 
+#include <stdlib.h>
+
+#include "text/normalise.h"
+#include "text/wordpiece.h"
+
 /* Bytes of text up to the next special token. */
 static size_t
 segment(const struct vocab *v, const int32_t *ids, size_t n)
@@ -10,8 +15,8 @@ segment(const struct vocab *v, const int32_t *ids, size_t n)
 	return size;
 }
 
-int
-words_of(const struct vocab *v, const void *text, size_t size, const int32_t *ids, size_t n,
+static int
+of_pieces(const struct vocab *v, const void *text, size_t size, const int32_t *ids, size_t n,
     int32_t *words, struct err *e)
 {
 	enum pretoken rule = v->type == VOCAB_BPE ? v->rule : PRETOKEN_GPT4;
@@ -45,4 +50,32 @@ words_of(const struct vocab *v, const void *text, size_t size, const int32_t *id
 		}
 	}
 	return at == size ? 0 : err_set(e, ERR_DATA, "the tokens are not those of the text");
+}
+
+static void
+of_wordpieces(const struct vocab *v, const int32_t *ids, size_t n, int32_t *words)
+{
+	int32_t word = -1;
+	for (size_t i = 0; i < n; i++)
+		words[i] = word += i == 0 || !wordpiece_continues(v, ids[i]);
+}
+
+int
+words_of(const struct vocab *v, const void *text, size_t size, const int32_t *ids, size_t n,
+    int32_t *words, struct err *e)
+{
+	if (v->type == VOCAB_WORDPIECE) {
+		of_wordpieces(v, ids, n, words);
+		return 0;
+	}
+	if (vocab_exact(v))
+		return of_pieces(v, text, size, ids, n, words, e);
+	/* the text as it was encoded is that of the tokens */
+	struct text t = {0};
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < n; i++)
+		rc = text_append(&t, v->bytes + v->tokens[ids[i]].at, v->tokens[ids[i]].size, e);
+	rc = rc ? rc : of_pieces(v, t.p, t.n, ids, n, words, e);
+	free(t.p);
+	return rc;
 }

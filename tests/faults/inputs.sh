@@ -122,6 +122,8 @@ tmask -q -m vocab.ten tokens.ten
 tmask -q -m vocab.ten tokens.ten -o @
 timport -q --as labelled stories.jsonl
 timport -q --as labelled stories.jsonl -o @
+timport -q --as tokenizer vocab.txt
+timport -q --as tokenizer vocab.txt -o @
 ttok -q --records -m vocab.ten text.ten -o @
 taug -q -m vocab.ten -i tokens.ten none
 taug -q -m vocab.ten -i tokens.ten none -o @
@@ -201,6 +203,7 @@ for i in 1 2 3 4; do
 done >judged.jsonl
 timport -q --as preference judged.jsonl -o judged.ten
 : >kept.jsonl
+printf "%s\n" "[UNK]" a b "##b" >vocab.txt
 mkdir folder
 : >empty
 cp stories.txt text

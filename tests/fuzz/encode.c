@@ -67,7 +67,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct vocab v;
 	if (size < 2)
 		return 0;
-	vocab_init(&v, data[0] % VOCAB_TYPES, data[0] / 3 % PRETOKEN_COUNT);
+	vocab_init(&v, data[0] % VOCAB_WORDPIECE, data[0] / 3 % PRETOKEN_COUNT);
 	size_t count = data[1] % 64;
 	if (!(data[0] & 64) && learn_bytes(&v, &e))
 		abort();

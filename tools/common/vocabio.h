@@ -1,7 +1,8 @@
 /* vocabio.h - vocabularies as record streams: kind `vocabulary`, one record a token, in the order
- * of ids: `bytes` UINT8 ragged; `left`, `right`, `rank` INT32 (the merge, or -1); `special` UINT8.
- * Key-values: type, pattern (bpe), begin, end (names of special tokens, or absent), template (of chats, or absent),
- * tokenizer (id). */
+ * of ids: `bytes` UINT8 ragged; `left`, `right`, `rank` INT32 (the merge, or -1); `special` UINT8: 1, and how it
+ * is matched (MATCH_...) times 2; `more` INT32 ragged, only where a token has further merges: left, right and rank
+ * of each. Key-values: type, pattern (bpe), options (names, or absent), unknown (wordpiece: an id), begin, end (names of
+ * special tokens, or absent), template (of chats, or absent), tokenizer (id). */
 #ifndef TENON_TOOLS_VOCABIO_H
 #define TENON_TOOLS_VOCABIO_H
 
@@ -37,7 +38,8 @@ int vocab_head(struct ten_head *h, const struct vocab *v, struct err *e);
 int vocab_write(struct ten_writer *w, const struct vocab *v, struct err *e);
 
 /* Appends the bytes of an id; -1 (ERR_DATA) when the vocabulary has no such token. Special tokens
- * are left out unless `special`. */
+ * are left out unless `special` or MATCH_ALWAYS. Of wordpiece a space comes before what does not continue a
+ * word, unless `to` is empty, and the mark of what does is left out. */
 int vocab_decode(const struct vocab *v, int32_t id, bool special, struct ten_membuf *to, struct err *e);
 
 #endif

@@ -48,10 +48,8 @@ extend(struct grafting *g, const struct chat_template *t)
 	const struct vocab *old = &g->vocab.vocab;
 	struct vocab v;
 	char *begin = NULL, *end = NULL;
-	vocab_init(&v, old->type, old->rule);
-	for (size_t i = 0; i < old->n; i++)
-		if (vocab_add(&v, &old->tokens[i], old->bytes + old->tokens[i].at, old->tokens[i].size, &e))
-			cli_fail(&e);
+	if (vocab_copy(&v, old, &e))
+		cli_fail(&e);
 	for (size_t i = 0; i < g->o.special.n; i++) {
 		if (!*g->o.special.items[i])
 			cli_die(ERR_USAGE, "--special: the token needs a name");
