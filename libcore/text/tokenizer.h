@@ -50,8 +50,8 @@ int tokenizer_read_ranks(struct vocab *v, const char *name, const void *p, size_
     struct err *e);
 int tokenizer_read_words(struct vocab *v, const void *p, size_t n, const struct tokenizer_options *o, struct err *e);
 
-/* Appends a tokenizer.json of a bpe or wordpiece vocabulary, which tokenizer_read_json makes the same vocabulary of, with
- * the same id where ranks are 0, 1, 2 ... ERR_DATA for what tokenizer.json cannot say: names that are not UTF-8 or
+/* Appends a tokenizer.json of a bpe, byte or wordpiece vocabulary, which tokenizer_read_json makes the same vocabulary of, with
+ * the same id where ranks are 0, 1, 2 ... (one of bytes is for others to read). ERR_DATA for what tokenizer.json cannot say: names that are not UTF-8 or
  * are those of others, merges of one rank that overlap (as ranks of tiktoken have them). */
 int tokenizer_write(const struct vocab *v, struct text *to, struct err *e);
 

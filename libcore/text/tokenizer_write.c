@@ -51,7 +51,7 @@ static int
 put_name(struct text *to, const struct vocab *v, int32_t id, struct err *e)
 {
 	const struct token *t = &v->tokens[id];
-	if (v->type != VOCAB_BPE || t->special)
+	if (v->type == VOCAB_WORDPIECE || t->special)
 		return put_string(to, v->bytes + t->at, t->size, e);
 	struct text spelled = {0};
 	int rc = tokenizer_spell(&spelled, v->bytes + t->at, t->size, e) || put_string(to, spelled.p, spelled.n, e) ? -1 : 0;
@@ -109,6 +109,8 @@ put_pretokeniser(struct text *to, const struct vocab *v, struct err *e)
 		return -1;
 	if (v->type == VOCAB_WORDPIECE)
 		return puts_to(to, "{\"type\": \"BertPreTokenizer\"},\n", e);
+	if (v->type == VOCAB_BYTE)
+		return puts_to(to, after, e) || puts_to(to, "false},\n", e) ? -1 : 0;
 	if (v->rule == PRETOKEN_GPT2)
 		return puts_to(to, plain, e) || puts_to(to, truth(v, VOCAB_SPACE), e) ||
 		    puts_to(to, ", \"trim_offsets\": true, \"use_regex\": true},\n", e) ? -1 : 0;
@@ -269,8 +271,8 @@ put_model(struct text *to, const struct vocab *v, struct err *e)
 int
 tokenizer_write(const struct vocab *v, struct text *to, struct err *e)
 {
-	if (v->type != VOCAB_BPE && v->type != VOCAB_WORDPIECE)
-		return err_set(e, ERR_DATA, "tokenizer.json is written of bpe and wordpiece, not of a %s vocabulary",
+	if (v->type == VOCAB_CHAR)
+		return err_set(e, ERR_DATA, "tokenizer.json is written of bpe, bytes and wordpiece, not of a %s vocabulary",
 		    vocab_type_name(v->type));
 	return puts_to(to, "{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n", e) || put_added(to, v, e) ||
 	    put_normaliser(to, v, e) || put_pretokeniser(to, v, e) || put_processor(to, v, e) || put_model(to, v, e) ||

@@ -144,7 +144,7 @@ head -c 2000000 /dev/zero >bad/config.json
 fails 'a large config.json' 3 timport --as model bad -o bad.ten
 folder gpt2 bad && rm bad/model.safetensors
 fails 'no weights' 1 timport --as model bad -o bad.ten
-fails 'a file' 1 timport --as model vocab.ten -o bad.ten
+fails 'a file' 3 timport --as model vocab.ten -o bad.ten
 index=bad/model.safetensors.index.json
 folder gpt2 bad --shards 2 && rm bad/model-00002-of-00002.safetensors
 fails 'a missing shard' 1 timport --as model bad -o bad.ten
@@ -175,6 +175,17 @@ ok 'are JSON' sh -c 'for f in gpt/*.json; do python3 -m json.tool $f || exit 1; 
 timport -q --as model gpt --vocab vocab.ten -o back.ten
 ok 'in again and out: the same folder' sh -c 'texport -q --to hf -o gpt2 back.ten && diff -r gpt gpt2'
 is 'in again: the same loss' "$(ttok -q -m vocab.ten stories.txt | teval -q -m back.ten)" "$(ttok -q -m vocab.ten stories.txt | teval -q -m init.ten)"
+run 'in again with its own tokenizer' 0 '' '~ vocabulary=300 tokenizer=bpe$' timport --as model gpt -o own.ten
+is 'which has the same id' "$(tdump --schema own.ten | grep tokenizer)" "$(tdump --schema init.ten | grep tokenizer)"
+tgraft -q --template chatml init.ten -o chatty.ten && texport -q --to hf -o talks chatty.ten && timport -q --as model talks -o chatty2.ten
+is 'and its template' "$(tdump --schema chatty2.ten | grep -E 'tokenizer|template')" "$(tdump --schema chatty.ten | grep -E 'tokenizer|template')"
+sed -i 's/<|im_end|>/<|im_end|>!/' talks/tokenizer_config.json
+run 'another template is left out, and said so' 0 '' '~^timport: left out: the chat template' timport -q --as model talks -o x.ten
+echo '{' >talks/tokenizer.json
+run 'a broken tokenizer' 3 '' '~^timport: the tokenizer, which --vocab FILE would replace: talks/tokenizer.json: ' timport -q --as model talks -o x2.ten
+ok 'which is replaced' timport -q --as model talks --vocab chatty.ten -o x3.ten
+tvocab -q --type byte --special '<|endoftext|>' stories.txt -o bytes.ten && tinit -q --layers 1 --heads 1 --width 8 --vocab bytes.ten | texport -q --to hf -o bytes
+is 'bytes are tokens by themselves' "$(python3 -c 'import json; t = json.load(open("bytes/tokenizer.json")); print(len(t["model"]["vocab"]), t["model"]["merges"], t["pre_tokenizer"]["use_regex"])')" '257 [] False'
 run 'a folder that is in use' 1 '' 'texport: gpt: exists and is not empty; files of another model are not mixed with these' texport --to hf -o gpt init.ten
 mkdir empty
 ok 'an empty one' texport -q --to hf -o empty/ init.ten
@@ -198,7 +209,7 @@ ok 'bert without types' sh -c 'texport -q --to hf -o typed typeless.ten && timpo
 tvocab -q --type char --special '<|endoftext|>' stories.txt -o chars.ten && tinit -q --layers 1 --heads 1 --width 8 --vocab chars.ten -o chars-model.ten
 run 'a vocabulary of characters is left out, and said so' 0 '' '~^texport: left out: the tokenizer; ' texport --to hf -o chars chars-model.ten
 tgraft -q --special a init.ten -o twice.ten
-run 'a special token that is text, too' 3 '' "~^texport: the special token .a. is also one of text" texport --to hf -o x twice.ten
+run 'a special token that is text, too' 3 '' "~^texport: token 300 is written as another one" texport --to hf -o x twice.ten
 ok 'leaves nothing' sh -c 'test ! -e x && test ! -e .x.tmp'
 tgraft -q --template chatml init.ten -o chatty.ten
 ok 'a template' texport -q --to hf -o chatty chatty.ten

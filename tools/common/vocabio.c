@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "common/cli.h"
 #include "common/modelio.h"
-#include "text/template.h"
+#include "text/jinja.h"
 #include "text/wordpiece.h"
 
 enum { BYTES, LEFT, RIGHT, RANK, SPECIAL, MORE, FIELDS };
@@ -127,6 +127,28 @@ vocab_set_template(struct vocab *v, const char *text, struct err *e)
 	free(v->chat_template);
 	v->chat_template = strdup(text);
 	return v->chat_template ? 0 : err_nomem(e, strlen(text), "a template");
+}
+
+int
+vocab_set_jinja(struct vocab *v, const char *text, size_t n, struct err *e)
+{
+	static const char *const names[] = {"chatml", "llama3", "plain", "completion"};
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		struct chat_template t;
+		struct err unfit;
+		const char *ours = template_builtin(names[i]);
+		if (template_parse(&t, ours, strlen(ours), e))
+			return -1;
+		char *jinja = template_jinja(&t, e);
+		bool same = jinja && strlen(jinja) == n && memcmp(jinja, text, n) == 0 && template_check(&t, v, &unfit) == 0;
+		template_free(&t);
+		if (!jinja)
+			return -1;
+		free(jinja);
+		if (same)
+			return vocab_set_template(v, ours, e) ? -1 : 1;
+	}
+	return 0;
 }
 
 /* ---- reading ---- */
@@ -291,6 +313,20 @@ vocab_file_load(struct vocab_file *f, const char *path, struct err *e)
 	bool model = strcmp(ten_reader_head(r)->kind, "model") == 0;
 	int rc = model ? load_from_model(f, r, e) : load(f, r, e);
 	ten_reader_free(r);
+	return rc;
+}
+
+int
+vocab_file_make(struct vocab_file *f, const struct vocab *v, const struct ten_head *h, struct err *e)
+{
+	struct ten_writer *w;
+	struct ten_membuf m = {0};
+	memset(f, 0, sizeof *f);
+	if (ten_writer_open(&w, ten_mem_sink(&m), h, NULL, e))
+		return -1;
+	int rc = vocab_write(w, v, e) || ten_writer_end(w, e) || vocab_file_load_mem(f, m.data, m.size, "the new vocabulary", e) ? -1 : 0;
+	ten_writer_free(w);
+	free(m.data);
 	return rc;
 }
 

@@ -24,6 +24,8 @@ int vocab_file_load(struct vocab_file *f, const char *path, struct err *e);
 /* The same from a vocabulary stream in memory, called `name` in messages. */
 int vocab_file_load_mem(struct vocab_file *f, const void *bytes, size_t size, const char *name,
     struct err *e);
+/* The same from a vocabulary that has been made; h is its head (vocab_head), with provenance. */
+int vocab_file_make(struct vocab_file *f, const struct vocab *v, const struct ten_head *h, struct err *e);
 void vocab_file_free(struct vocab_file *f); /* a zeroed struct is fine */
 
 /* Exit status 3 naming both ids when `head` (of data called `name`) has another tokenizer. */
@@ -31,6 +33,9 @@ void vocab_file_check(const struct vocab_file *f, const struct ten_head *head, c
 
 /* Gives the vocabulary a chat template, whose special tokens it must have. */
 int vocab_set_template(struct vocab *v, const char *text, struct err *e);
+/* The same of n bytes of Jinja (template_jinja), if that is one of the built-in templates and the vocabulary has its tokens:
+ * 1, else 0. */
+int vocab_set_jinja(struct vocab *v, const char *text, size_t n, struct err *e);
 
 /* Head of a vocabulary stream, without provenance. */
 int vocab_head(struct ten_head *h, const struct vocab *v, struct err *e);

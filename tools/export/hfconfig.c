@@ -137,7 +137,7 @@ put_config(struct outfolder *to, const struct config *c, const struct vocab *v, 
 	(c->arch == ARCH_GPT2 ? put_gpt2 : config_traits(c)->encoder ? put_bert : put_llama)(t.f, c);
 	put_size(t.f, "vocab_size", c->vocab);
 	put_id(t.f, "bos_token_id", v ? v->begin : -1);
-	put_id(t.f, "eos_token_id", end_token(v));
+	put_id(t.f, "eos_token_id", v ? v->end : -1);
 	fprintf(t.f, "  \"tie_word_embeddings\": %s,\n  \"torch_dtype\": \"%s\"\n}\n", c->tied ? "true" : "false", types[type]);
 	text_save(&t);
 	if (!config_traits(c)->encoder && !c->headless)

@@ -79,18 +79,14 @@ graft_write(struct grafting *g)
 	struct ten_head h = {0};
 	struct cli_out out;
 	struct ten_writer_opts bulk = {.bulk = true};
-	struct ten_membuf m = {0};
 	struct vocab_file fresh = {0};
 	const void *bytes = g->in.tokenizer;
 	size_t size = g->in.tokenizer_size;
 	if (g->rows) { /* the vocabulary has changed: its stream and its id anew */
-		struct ten_writer *w;
 		struct ten_head vh = {0};
 		if (vocab_head(&vh, &g->vocab.vocab, &e) || ten_head_merge_prov(&vh, &g->vocab.head, &e) ||
-		    ten_writer_open(&w, ten_mem_sink(&m), &vh, NULL, &e) || vocab_write(w, &g->vocab.vocab, &e) ||
-		    ten_writer_end(w, &e) || vocab_file_load_mem(&fresh, m.data, m.size, "the new vocabulary", &e))
+		    vocab_file_make(&fresh, &g->vocab.vocab, &vh, &e))
 			cli_fail(&e);
-		ten_writer_free(w);
 		ten_head_free(&vh);
 		bytes = fresh.bytes;
 		size = fresh.size;
@@ -109,6 +105,5 @@ graft_write(struct grafting *g)
 	cli_close_out(&out);
 	vocab_file_free(&fresh);
 	ten_head_free(&h);
-	free(m.data);
 	free(v);
 }

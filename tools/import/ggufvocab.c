@@ -7,9 +7,7 @@
 #include "common/ggufnames.h"
 #include "common/vocabio.h"
 #include "import/ggufmodel.h"
-#include "text/jinja.h"
 #include "text/spelling.h"
-#include "text/template.h"
 
 /* tokenizer.ggml.token_type */
 enum { NORMAL = 1, CONTROL = 3 };
@@ -180,23 +178,11 @@ special_name(const struct gguf *g, const struct vocab *v, const char *key)
 static int
 set_template(const struct gguf *g, struct vocab *v, struct err *e)
 {
-	static const char *const names[] = {"chatml", "llama3", "plain", "completion"};
 	const struct gguf_value *text = gguf_get(g, "tokenizer.chat_template");
-	for (size_t i = 0; text && i < sizeof names / sizeof *names; i++) {
-		struct chat_template t;
-		const char *ours = template_builtin(names[i]);
-		if (template_parse(&t, ours, strlen(ours), e))
-			return -1;
-		char *jinja = template_jinja(&t, e);
-		bool same = jinja && is_text(text, jinja) && template_check(&t, v, e) == 0;
-		template_free(&t);
-		free(jinja);
-		if (same)
-			return vocab_set_template(v, ours, e);
-	}
-	if (text)
+	int known = text && text->kind == GGUF_STRING ? vocab_set_jinja(v, (const char *)text->data, text->n, e) : 0;
+	if (text && known == 0)
 		cli_warn("left out: the chat template, which is none that is built in; tgraft --template gives the model one");
-	return 0;
+	return known < 0 ? -1 : 0;
 }
 
 int

@@ -12,7 +12,9 @@
 #include "common/vocabio.h"
 #include "import/foreign.h"
 #include "import/hfconfig.h"
+#include "import/hftokenizer.h"
 #include "shards.h"
+#include "text/template.h"
 
 enum { MAX_LISTED = 100 };
 
@@ -165,11 +167,12 @@ load_vocabulary(struct loading *l, struct vocab_file *v)
 {
 	struct err e;
 	if (!l->o->vocabulary)
-		return;
-	if (vocab_file_load(v, l->o->vocabulary, &e))
+		hf_vocabulary(v, l->o->folder, &l->cfg);
+	else if (vocab_file_load(v, l->o->vocabulary, &e))
 		cli_fail(&e);
 	if (v->vocab.n > l->cfg.vocab)
-		cli_die(ERR_DATA, "%s: has %zu tokens, the model %zu", l->o->vocabulary, v->vocab.n, l->cfg.vocab);
+		cli_die(ERR_DATA, "%s: has %zu tokens, the model %zu", l->o->vocabulary ? l->o->vocabulary : l->o->folder, v->vocab.n,
+		    l->cfg.vocab);
 }
 
 static void
@@ -182,8 +185,9 @@ write_model(struct loading *l, struct vocab_file *v)
 	cli_open_out(&out, l->o->output, &l->head, inputs, l->o->vocabulary != NULL, NULL, &bulk);
 	cli_write(&out, l->values);
 	cli_close_out(&out);
-	cli_account(l->o->quiet, "family=%s parameters=%zu tensors=%zu left_out=%zu vocabulary=%zu", config_traits(&l->cfg)->name,
-	    l->table.count, l->table.n, l->left_out, l->cfg.vocab);
+	cli_account(l->o->quiet, "family=%s parameters=%zu tensors=%zu left_out=%zu vocabulary=%zu tokenizer=%s",
+	    config_traits(&l->cfg)->name, l->table.count, l->table.n, l->left_out, l->cfg.vocab,
+	    v->size ? vocab_type_name(v->vocab.type) : "none");
 }
 
 void
@@ -197,6 +201,12 @@ import_model(const struct model_import *m)
 	if (shards_open(&l.shards, m->folder, "model", &e) || params_build(&l.table, &l.cfg, &e) ||
 	    model_head(&l.head, &l.cfg, &l.table, v.id, &e))
 		cli_fail(&e);
+	if (v.vocab.chat_template) {
+		char id[33];
+		template_id(v.vocab.chat_template, id);
+		if (ten_head_set_text(&l.head, "template", id, &e))
+			cli_fail(&e);
+	}
 	for (size_t i = 0; i < l.shards.npaths; i++)
 		import_note(l.shards.paths[i]);
 	l.used = mem_zalloc(l.shards.n, sizeof *l.used, "tensors", &e);

@@ -1,0 +1,101 @@
+#include "import/hftokenizer.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "common/cli.h"
+#include "import/model.h"
+#include "text/tokenizer.h"
+
+/* A file of the folder as JSON; NULL when it is not there. */
+static json_t *
+json_of(const char *folder, const char *name)
+{
+	char *path;
+	json_error_t why;
+	if (asprintf(&path, "%s/%s", folder, name) < 0)
+		cli_die(ERR_RUNTIME, "out of memory");
+	json_t *j = NULL;
+	if (access(path, F_OK) == 0) {
+		if (!(j = json_load_file(path, JSON_REJECT_DUPLICATES, &why)))
+			cli_die(ERR_DATA, "%s: line %d: %s", path, why.line, why.text);
+		import_note(path);
+	}
+	free(path);
+	return j;
+}
+
+/* The name of a special token, owned; NULL when the id is none. */
+static char *
+special_name(const struct vocab *v, json_int_t id)
+{
+	size_t n;
+	if (id < 0 || id >= (json_int_t)v->n || !v->tokens[id].special)
+		return NULL;
+	const uint8_t *p = vocab_bytes(v, (int32_t)id, &n);
+	return strndup((const char *)p, n);
+}
+
+/* Several ends may be given, of which the first ends a document. */
+static void
+end_documents(struct vocab *v, const char *folder)
+{
+	struct err e;
+	json_t *j = json_of(folder, "config.json");
+	const json_t *eos = json_object_get(j, "eos_token_id");
+	if (json_is_array(eos))
+		eos = json_array_get(eos, 0);
+	char *begin = special_name(v, v->begin), *end = json_is_integer(eos) ? special_name(v, json_integer_value(eos)) : NULL;
+	if (end && vocab_surround(v, begin, end, &e))
+		cli_fail(&e);
+	free(begin);
+	free(end);
+	json_decref(j);
+}
+
+static void
+take_template(struct vocab *v, const char *folder)
+{
+	struct err e;
+	json_t *j = json_of(folder, "tokenizer_config.json");
+	const json_t *text = json_object_get(j, "chat_template");
+	int known = json_is_string(text) ? vocab_set_jinja(v, json_string_value(text), json_string_length(text), &e) : 0;
+	if (known < 0)
+		cli_fail(&e);
+	if (text && !json_is_null(text) && !known)
+		cli_warn("left out: the chat template, which is none that is built in; tgraft --template gives the model one");
+	json_decref(j);
+}
+
+void
+hf_vocabulary(struct vocab_file *v, const char *folder, const struct config *c)
+{
+	struct err e;
+	struct vocab own;
+	struct ten_head h = {0};
+	struct tokenizer_files f;
+	const struct tokenizer_options usual = {.rule = -1};
+	if (tokenizer_find(&f, folder, &e))
+		return;
+	if (tokenizer_load_files(&own, &f, &usual, &e)) {
+		err_prefix(&e, "the tokenizer, which --vocab FILE would replace");
+		cli_fail(&e);
+	}
+	for (int i = 0; i < 2 && f.paths[i]; i++)
+		import_note(f.paths[i]);
+	tokenizer_files_free(&f);
+	if (own.end < 0 && !config_traits(c)->encoder)
+		end_documents(&own, folder);
+	take_template(&own, folder);
+	if (vocab_head(&h, &own, &e))
+		cli_fail(&e);
+	cli_add_provenance(&h, NULL, 0, NULL);
+	if (vocab_file_make(v, &own, &h, &e))
+		cli_fail(&e);
+	ten_head_free(&h);
+	vocab_free(&own);
+}
