@@ -125,6 +125,14 @@ run 'which BF16 can say' 0 '' '' texport -q --to gguf --type bf16 -o large.gguf 
 refuses 'not a number' 5 'not finite' --to gguf nan.ten
 refuses 'something else' 3 'needs a model' --to gguf vocab.ten
 refuses 'a vocabulary of another size' 3 'embed.token' --to gguf <("$BUILD/tests/support/alter" key config.vocab 299 <llama.ten)
+mkdir variants && python3 "$ROOT/tests/support/variants.py" "$ROOT/tests/tokenizers/base.json" variants
+of_variant() { # NAME: a model with that tokenizer
+	timport -q --as tokenizer --end '<|endoftext|>' "variants/$1.json" -o $1.v.ten && tinit -q --arch llama --layers 1 --heads 2 --width 32 --context 16 --vocab $1.v.ten -o $1.ten
+}
+of_variant llama3 && of_variant roberta && of_variant qwen2
+refuses 'pieces taken whole' 3 'takes pieces that are tokens whole' --to gguf llama3.ten
+refuses 'a space before text' 3 'a space before it' --to gguf roberta.ten
+refuses 'normal form C' 3 'normal form' --to gguf qwen2.ten
 refuses 'two operands' 2 'one input' --to gguf llama.ten gpt2.ten
 refuses 'no target' 2 'to NAME' llama.ten
 refuses 'another target' 2 'onnx' --to onnx llama.ten

@@ -203,6 +203,21 @@ put_ends(struct gguf_writer *w, const struct vocab *v, struct err *e)
 	    gguf_put_bool(w, "tokenizer.ggml.add_eos_token", false, e) ? -1 : 0;
 }
 
+/* What GGUF, or the programs that read it, would do otherwise. */
+static const char *
+unlike(const struct vocab *v)
+{
+	if (v->options)
+		return "puts text into a normal form or a space before it, or takes pieces that are tokens whole";
+	for (size_t i = 0; i < v->n; i++) {
+		if (v->tokens[i].size == 0)
+			return "has ids that are not used";
+		if (v->tokens[i].match)
+			return "has added tokens that are found in any text, or take white space with them";
+	}
+	return v->nmore ? "has tokens that several merges make" : NULL;
+}
+
 int
 gguf_put_vocab(struct gguf_writer *w, const struct vocab *v, size_t rows, struct err *e)
 {
@@ -211,6 +226,9 @@ gguf_put_vocab(struct gguf_writer *w, const struct vocab *v, size_t rows, struct
 		return err_set(e, ERR_DATA, "a vocabulary of type %s; GGUF has none like it, only bpe", vocab_type_name(v->type));
 	if (v->n != rows)
 		return err_set(e, ERR_DATA, "the model has %zu token embeddings, its vocabulary %zu tokens", rows, v->n);
+	const char *why = unlike(v);
+	if (why)
+		return err_set(e, ERR_DATA, "the vocabulary %s, which is not written to GGUF", why);
 	const char *pre = gguf_pre(v->rule);
 	if (!pre)
 		return err_set(e, ERR_DATA, "the vocabulary cuts text by the rule %s, for which GGUF has no name", pretoken_name(v->rule));
