@@ -71,7 +71,7 @@ measure_gemm(void)
 	return best;
 }
 
-/* Operations of a training step: 6 for each token and parameter of a block that multiplies, for
+/* Operations of a training step: 6 for each token and parameter of a block that multiplies, 4 where it is not trained, for
  * attention 12 x layers x width x span for each token (a causal half counted whole), 6 for each trained
  * token and parameter of the language head. */
 static double
@@ -82,13 +82,13 @@ step_operations(const struct train_run *r)
 	for (size_t i = 0; i < r->table.n; i++) {
 		const struct param *p = &r->table.items[i];
 		if (p->rank == 2 && p->slot >= SLOT_NORM1 && p->slot <= SLOT_DOWN_B)
-			blocks += (double)p->size;
+			blocks += (r->trainer.how[i].frozen ? 4 : 6) * (double)p->size;
 		if (p->slot == SLOT_TRANSFORM && train_has_logits(r))
 			head += (double)p->size;
 	}
 	for (size_t i = 0; i < r->rows.nspans; i++)
 		attention += (double)r->rows.spans[i].n * (double)r->rows.spans[i].n;
-	return 6 * blocks * (double)r->rows.tokens + 6 * head * (double)r->rows.trained +
+	return blocks * (double)r->rows.tokens + 6 * head * (double)r->rows.trained +
 	    12 * (double)(c->layers * c->width) * attention;
 }
 
