@@ -84,6 +84,10 @@ ok 'nothing else differs' cmp b.gguf v.gguf
 tgraft -q --template chatml llama.ten -o chat.ten
 run 'a chat template of special tokens' 0 '' '' texport -q --to gguf -o chat.gguf chat.ten
 tgraft -q --template plain llama.ten -o plain.ten
+tgraft -q --template llama3 llama.ten -o llama3.ten
+run 'another, before a rule that cuts behind line ends' 0 '' '' texport -q --to gguf -o llama3.gguf llama3.ten
+tgraft -q --template llama3 gpt2.ten -o llama3.ten
+run 'and before one that does not' 0 '' '~^texport: the chat template has text beside a content' texport -q --to gguf -o llama3.gguf llama3.ten
 run 'one of words' 0 '' '~^texport: the chat template has text beside a content' texport -q --to gguf -o plain.gguf plain.ten
 tdump --jsonl chat.ten >chat.jsonl
 python3 -c 'import json, sys; sys.stdout.buffer.write(bytes(json.loads(sys.stdin.readline())["tokenizer"]))' <chat.jsonl | tdump --jsonl >chatvocab.jsonl

@@ -81,7 +81,7 @@ while read -r name family pattern template shape; do
 	judge $name bf16 0
 	judge $name q8_0 0
 done <<'END'
-gpt2 gpt2 gpt2 llama3 --width 128
+gpt2 gpt2 gpt2 chatml --width 128
 gpt4 gpt2 gpt4 chatml --width 128 --kv-heads 2
 llama llama gpt4 llama3 --width 128 --kv-heads 2
 narrow llama gpt2 chatml --width 120

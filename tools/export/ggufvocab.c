@@ -142,35 +142,70 @@ put_merges(struct gguf_writer *w, const struct vocab *v, const struct spelt *s, 
 	return rc;
 }
 
-/* A text ends in (starts with) a special token. */
-static bool
-borders(const struct chat_template *t, const char *text, bool start)
+/* Where the first special token of a text begins, or the last one ends (its length, or 0, when there is none). */
+static size_t
+special_border(const struct chat_template *t, const char *text, bool last)
 {
-	size_t n = strlen(text);
-	for (size_t i = 0; i < t->nspecial; i++) {
-		size_t m = strlen(t->special[i]);
-		if (m <= n && memcmp(start ? text : text + n - m, t->special[i], m) == 0)
-			return true;
-	}
-	return false;
+	size_t best = last ? 0 : strlen(text);
+	for (size_t i = 0; i < t->nspecial; i++)
+		for (const char *at = text; *t->special[i] && (at = strstr(at, t->special[i])); at++) {
+			size_t begin = (size_t)(at - text), end = begin + strlen(t->special[i]);
+			if (last ? end > best : begin < best)
+				best = last ? end : begin;
+		}
+	return best;
 }
 
-/* Here the contents of a chat are made tokens of by themselves; a reader of GGUF does so only where a special token stands
- * between, or a line end, if no other one follows. */
-static void
-warn_of_borders(const struct chat_template *t)
+/* The n bytes at p are the same pieces whether a letter, a digit or a mark follows them or not. */
+static bool
+stays_alone(enum pretoken rule, const char *p, size_t n, uint8_t *room)
 {
+	for (const char *next = "x1."; *next; next++) {
+		memcpy(room, p, n);
+		room[n] = (uint8_t)*next;
+		for (size_t i = 0, piece; i < n; i += piece) {
+			piece = pretoken_next(rule, room + i, n - i);
+			if (pretoken_next(rule, room + i, n + 1 - i) != piece)
+				return false;
+		}
+	}
+	return true;
+}
+
+/* Nor do they join what is before them. */
+static bool
+starts_alone(enum pretoken rule, const char *p, size_t n, uint8_t *room)
+{
+	for (const char *before = "x1."; *before; before++) {
+		room[0] = (uint8_t)*before;
+		memcpy(room + 1, p, n);
+		if (n && pretoken_next(rule, room, n + 1) != 1)
+			return false;
+	}
+	return true;
+}
+
+/* Here the contents of a chat are made tokens of by themselves; a reader of GGUF has only the whole text between two special
+ * tokens. */
+static int
+warn_of_borders(const struct chat_template *t, enum pretoken rule, struct err *e)
+{
+	uint8_t *room = mem_zalloc(strlen(t->text) + 2, 1, "a template", e);
+	bool same = true;
+	if (!room)
+		return -1;
 	for (int r = 0; r < ROLES; r++) {
 		if (!t->before[r])
 			continue;
-		size_t n = strlen(t->before[r]);
-		bool before = n == 0 || t->before[r][n - 1] == '\n' || borders(t, t->before[r], false);
-		if (!before || !borders(t, t->after[r], true)) {
-			cli_warn("the chat template has text beside a content: programs that read GGUF join both to other tokens than those"
-			    " that were learnt");
-			return;
-		}
+		size_t from = special_border(t, t->before[r], true);
+		same &= stays_alone(rule, t->before[r] + from, strlen(t->before[r]) - from, room) &&
+		    starts_alone(rule, t->after[r], special_border(t, t->after[r], false), room);
 	}
+	free(room);
+	if (!same)
+		cli_warn("the chat template has text beside a content: programs that read GGUF join both to other tokens than those that"
+		    " were learnt");
+	return 0;
 }
 
 static int
@@ -181,9 +216,8 @@ put_template(struct gguf_writer *w, const struct vocab *v, struct err *e)
 		return 0;
 	if (template_parse(&t, v->chat_template, strlen(v->chat_template), e))
 		return -1;
-	warn_of_borders(&t);
 	char *jinja = template_jinja(&t, e);
-	int rc = !jinja || gguf_put_text(w, "tokenizer.chat_template", jinja, e) || gguf_put_u32(w, "tokenizer.ggml.eot_token_id",
+	int rc = !jinja || warn_of_borders(&t, v->rule, e) || gguf_put_text(w, "tokenizer.chat_template", jinja, e) || gguf_put_u32(w, "tokenizer.ggml.eot_token_id",
 	    (uint32_t)vocab_special(v, t.stop, strlen(t.stop)), e) ? -1 : 0;
 	free(jinja);
 	template_free(&t);
