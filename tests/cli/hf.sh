@@ -184,6 +184,18 @@ run 'another template is left out, and said so' 0 '' '~^timport: left out: the c
 echo '{' >talks/tokenizer.json
 run 'a broken tokenizer' 3 '' '~^timport: the tokenizer, which --vocab FILE would replace: talks/tokenizer.json: ' timport -q --as model talks -o x2.ten
 ok 'which is replaced' timport -q --as model talks --vocab chatty.ten -o x3.ten
+# embeddings with more rows than there are tokens
+tvocab -q -n 310 --special '<|endoftext|>' stories.txt -o wide.ten
+tinit -q --layers 1 --heads 2 --width 16 --context 64 --vocab wide.ten | texport -q --to hf -o padded && cp gpt/tokenizer.json padded
+run 'more rows than tokens' 0 '' '~ vocabulary=310 tokenizer=bpe$' timport --as model padded -o padded.ten
+run 'generates' 0 '~Once' '' tgen -q -m padded.ten -n 40 --temperature 3 --prompt 'Once'
+texport -q --to hf -o padded2 padded.ten && timport -q --as model padded2 -o padded2.ten
+ok 'goes out' cmp padded2/model.safetensors padded/model.safetensors
+is 'and in again' "$(tdump --schema padded2.ten | grep tokenizer)" "$(tdump --schema padded.ten | grep tokenizer)"
+timport -q --as model padded --vocab vocab.ten -o fewer.ten
+fails 'a vocabulary with fewer tokens than rows does not generate' 3 tgen -q -m fewer.ten -n 2 --prompt Once
+run 'until the model is cut to it' 0 '' '' tgraft -q --template chatml fewer.ten -o cut.ten
+run 'and then it does' 0 '~Once' '' tgen -q -m cut.ten -n 40 --temperature 3 --prompt 'Once'
 tvocab -q --type byte --special '<|endoftext|>' stories.txt -o bytes.ten && tinit -q --layers 1 --heads 1 --width 8 --vocab bytes.ten | texport -q --to hf -o bytes
 is 'bytes are tokens by themselves' "$(python3 -c 'import json; t = json.load(open("bytes/tokenizer.json")); print(len(t["model"]["vocab"]), t["model"]["merges"], t["pre_tokenizer"]["use_regex"])')" '257 [] False'
 run 'a folder that is in use' 1 '' 'texport: gpt: exists and is not empty; files of another model are not mixed with these' texport --to hf -o gpt init.ten

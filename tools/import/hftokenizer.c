@@ -57,6 +57,29 @@ end_documents(struct vocab *v, const char *folder)
 	json_decref(j);
 }
 
+/* Embeddings often have more rows than there are tokens, so that their number divides well. */
+static void
+fill(struct vocab *v, size_t rows)
+{
+	struct err e;
+	struct vocab full;
+	const struct token unused = {.left = -1, .right = -1, .rank = -1};
+	if (v->n >= rows)
+		return;
+	char *begin = special_name(v, v->begin), *end = special_name(v, v->end);
+	if (vocab_copy(&full, v, &e))
+		cli_fail(&e);
+	while (full.n < rows)
+		if (vocab_add(&full, &unused, NULL, 0, &e))
+			cli_fail(&e);
+	if (vocab_finish(&full, begin, end, &e))
+		cli_fail(&e);
+	vocab_free(v);
+	*v = full;
+	free(begin);
+	free(end);
+}
+
 static void
 take_template(struct vocab *v, const char *folder)
 {
@@ -72,7 +95,7 @@ take_template(struct vocab *v, const char *folder)
 }
 
 void
-hf_vocabulary(struct vocab_file *v, const char *folder, const struct config *c)
+hf_vocabulary(struct vocab_file *v, const char *folder, const struct config *c, size_t rows)
 {
 	struct err e;
 	struct vocab own;
@@ -90,6 +113,7 @@ hf_vocabulary(struct vocab_file *v, const char *folder, const struct config *c)
 	tokenizer_files_free(&f);
 	if (own.end < 0 && !config_traits(c)->encoder)
 		end_documents(&own, folder);
+	fill(&own, rows);
 	take_template(&own, folder);
 	if (vocab_head(&h, &own, &e))
 		cli_fail(&e);
