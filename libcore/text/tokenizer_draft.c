@@ -66,7 +66,8 @@ draft_merge(struct draft *d, struct vocab *v, const json_t *vocab, const char *l
 {
 	char both[4096];
 	if (nleft == 0 || nright == 0 || nleft + nright > sizeof both)
-		return err_set(e, ERR_DATA, "merge %d: `%.40s' and `%.40s' cannot be merged", rank, left, right);
+		return err_set(e, ERR_DATA, "merge %d: `%.*s' and `%.*s' cannot be merged", rank, (int)(nleft < 40 ? nleft : 40), left,
+		    (int)(nright < 40 ? nright : 40), right);
 	memcpy(both, left, nleft);
 	memcpy(both + nleft, right, nright);
 	int32_t l = id_of(vocab, left, nleft), r = id_of(vocab, right, nright), id = id_of(vocab, both, nleft + nright);

@@ -116,6 +116,18 @@ test_not_written(void **state)
 	free(t.p);
 }
 
+/* What lies behind the file is not shown. */
+static void
+test_merge_at_end(void **state)
+{
+	(void)state;
+	struct err e;
+	struct vocab v;
+	static const char json[] = "{\"a\": 0, \"b\": 1}", merges[] = " bsecret";
+	assert_int_equal(tokenizer_read_merges(&v, json, sizeof json - 1, merges, 2, &usual, &e), -1);
+	assert_string_equal(e.msg, "merge 0: `' and `b' cannot be merged");
+}
+
 /* ---- ranks ---- */
 
 /* The 256 bytes and some tokens of a and b, in base64. */
@@ -309,7 +321,7 @@ test_matching(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_written), cmocka_unit_test(test_not_written),
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_written), cmocka_unit_test(test_not_written), cmocka_unit_test(test_merge_at_end),
 	    cmocka_unit_test(test_ranks), cmocka_unit_test(test_long_piece), cmocka_unit_test(test_nfc), cmocka_unit_test(test_words),
 	    cmocka_unit_test(test_matching)};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
