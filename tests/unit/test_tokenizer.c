@@ -91,10 +91,11 @@ test_not_written(void **state)
 	struct err e;
 	struct text t = {0};
 	struct vocab v;
-	vocab_init(&v, VOCAB_BYTE, PRETOKEN_GPT2);
+	vocab_init(&v, VOCAB_CHAR, PRETOKEN_GPT2);
 	learn_bytes(&v, &e);
 	assert_int_equal(vocab_finish(&v, NULL, NULL, &e), 0);
 	assert_int_equal(tokenizer_write(&v, &t, &e), -1);
+	assert_non_null(strstr(e.msg, "not of a char vocabulary"));
 	vocab_free(&v);
 	vocab_init(&v, VOCAB_BPE, PRETOKEN_GPT2);
 	learn_bytes(&v, &e);
