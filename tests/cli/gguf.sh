@@ -184,6 +184,7 @@ cases = {"heads": number(b"gpt2.attention.head_count", 2, 3), "layers": number(b
     "end": number(b"tokenizer.ggml.eos_token_id", 279, 2**31), "arch": sub(b"general.architecture\x08\0\0\0\x04\0\0\0\0\0\0\0gpt2",
     b"general.architecture\x08\0\0\0\x04\0\0\0\0\0\0\0gpt3"), "kind": sub(b"\x05\0\0\0\0\0\0\0gpt-2", b"\x05\0\0\0\0\0\0\0gpt-9"),
     "name": sub(b"blk.1.ffn_up.weight", b"blk.1.ffn_xp.weight"), "merge": sub("\u0120 t".encode(), "\u0120  ".encode()),
+    "twice": sub(b"\x01\0\0\0\0\0\0\0A", b"\x01\0\0\0\0\0\0\0B"),
     "nan": good[:-32] + struct.pack("<f", float("nan")) + good[-28:]}
 for name, data in cases.items():
     with open("case.%s.gguf" % name, "wb") as f:
@@ -203,6 +204,7 @@ arch 3 neither gpt2 nor llama
 kind 3 tokenizer.ggml.pre
 name 3 blk.1.ffn_up.weight is missing
 merge 3 merge [0-9]* is not of two tokens
+twice 3 tokens [0-9]* and [0-9]* have one spelling
 nan 5 not finite
 END
 run 'an end that is no token: a vocabulary without one' 0 '' '' timport -q --as model case.end.gguf -o x.ten

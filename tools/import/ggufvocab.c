@@ -129,6 +129,16 @@ add_token(struct vocab *v, const struct spelt *s, int32_t type, const struct tok
 	return vocab_add(v, &to, bytes, n, e);
 }
 
+/* A token is known by its spelling alone; several may have none, as ids that are not used. */
+static int
+check_spellings(const struct spelt *sorted, size_t n, struct err *e)
+{
+	for (size_t i = 1; i < n; i++)
+		if (sorted[i].n && by_spelling(&sorted[i - 1], &sorted[i]) == 0)
+			return err_set(e, ERR_DATA, "tokens %zu and %zu have one spelling", sorted[i - 1].id, sorted[i].id);
+	return 0;
+}
+
 static int
 read_tokens(const struct gguf *g, struct vocab *v, struct err *e)
 {
@@ -149,7 +159,7 @@ read_tokens(const struct gguf *g, struct vocab *v, struct err *e)
 	if (rc == 0) {
 		memcpy(sorted, all, n * sizeof *all);
 		qsort(sorted, n, sizeof *sorted, by_spelling);
-		rc = read_merges(g, sorted, merged, n, e);
+		rc = check_spellings(sorted, n, e) || read_merges(g, sorted, merged, n, e) ? -1 : 0;
 	}
 	for (size_t i = 0; rc == 0 && i < n; i++) {
 		int32_t type;
