@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "common/cli.h"
 #include "import/model.h"
+#include "shards.h"
 #include "text/tokenizer.h"
 
 /* A file of the folder as JSON; NULL when it is not there. */
@@ -80,18 +81,39 @@ fill(struct vocab *v, size_t rows)
 	free(end);
 }
 
+/* A file of its own, as later versions write it; NULL when there is none. */
+static char *
+template_file(const char *folder, size_t *n)
+{
+	struct err e;
+	char *path, *text = NULL;
+	if (asprintf(&path, "%s/chat_template.jinja", folder) < 0)
+		cli_die(ERR_RUNTIME, "out of memory");
+	if (access(path, F_OK) == 0) {
+		if (!(text = file_bytes(path, 1 << 20, n, &e)))
+			cli_fail(&e);
+		import_note(path);
+	}
+	free(path);
+	return text;
+}
+
 static void
 take_template(struct vocab *v, const char *folder)
 {
 	struct err e;
+	size_t n = 0;
+	char *own = template_file(folder, &n);
 	json_t *j = json_of(folder, "tokenizer_config.json");
-	const json_t *text = json_object_get(j, "chat_template");
-	int known = json_is_string(text) ? vocab_set_jinja(v, json_string_value(text), json_string_length(text), &e) : 0;
+	const json_t *given = json_object_get(j, "chat_template");
+	const char *text = own ? own : json_string_value(given);
+	int known = text ? vocab_set_jinja(v, text, own ? n : json_string_length(given), &e) : 0;
 	if (known < 0)
 		cli_fail(&e);
-	if (text && !json_is_null(text) && !known)
+	if ((own || (given && !json_is_null(given))) && !known)
 		cli_warn("left out: the chat template, which is none that is built in; tgraft --template gives the model one");
 	json_decref(j);
+	free(own);
 }
 
 void
