@@ -168,6 +168,16 @@ fails 'a model is none' 3 timport --as model llama.ten -o x.ten
 fails 'two files' 2 timport --as model gpt2.gguf llama.gguf -o x.ten
 fails 'options of records' 2 timport --as model --keep a gpt2.gguf -o x.ten
 
+# ids that are not used
+tvocab -q -n 300 stories.txt -o few.ten && tvocab -q -n 310 stories.txt -o more.ten
+tinit -q --arch llama --layers 1 --heads 1 --width 32 --context 32 --vocab more.ten | texport -q --to hf -o padded
+tinit -q --layers 1 --heads 1 --width 8 --vocab few.ten | texport -q --to hf -o few && cp few/tokenizer.json padded && sed -i 's/309/299/' padded/config.json
+timport -q --as model padded -o padded.ten
+run 'ids that are not used go out' 0 '' '' texport -q --to gguf -o padded.gguf padded.ten
+ok 'by their names' grep -qaF '[PAD309]' padded.gguf
+run 'and come in' 0 '' '' timport -q --as model padded.gguf -o padded2.ten
+is 'as they were' "$(tdump --schema padded2.ten | grep tokenizer)" "$(tdump --schema padded.ten | grep tokenizer)"
+
 # metadata and tensors changed in the file: refused, or a model, but never a signal
 python3 - <<'END'
 import struct

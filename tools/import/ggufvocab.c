@@ -10,7 +10,7 @@
 #include "text/spelling.h"
 
 /* tokenizer.ggml.token_type */
-enum { NORMAL = 1, CONTROL = 3 };
+enum { NORMAL = 1, CONTROL = 3, UNUSED = 5 };
 
 struct spelt {
 	const uint8_t *p;
@@ -117,8 +117,10 @@ add_token(struct vocab *v, const struct spelt *s, int32_t type, const struct tok
 	uint8_t bytes[VOCAB_MAX_TOKEN];
 	struct token to = *t;
 	size_t n = (size_t)s->n;
-	if (type != NORMAL && type != CONTROL)
-		return err_set(e, ERR_DATA, "token %zu is of type %d, neither normal nor control", v->n, type);
+	if (type != NORMAL && type != CONTROL && type != UNUSED)
+		return err_set(e, ERR_DATA, "token %zu is of type %d, neither normal, control nor unused", v->n, type);
+	if (type == UNUSED && t->rank < 0)
+		return vocab_add(v, t, NULL, 0, e);
 	to.special = type == CONTROL;
 	if (s->n > (to.special ? VOCAB_MAX_TOKEN : SPELLING_MOST * VOCAB_MAX_TOKEN))
 		return err_set(e, ERR_DATA, "token %zu is too long", v->n);
