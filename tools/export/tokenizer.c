@@ -16,8 +16,9 @@ put_json(struct outfolder *to, const struct vocab *v, bool decoder)
 	struct text_file t;
 	struct text json = {0};
 	struct vocab open;
-	size_t n = 0;
-	char *begin = v->begin < 0 ? NULL : strndup((const char *)vocab_bytes(v, v->begin, &n), v->tokens[v->begin].size);
+	char *begin = NULL;
+	if (vocab_name(v, v->begin, &begin, &e))
+		cli_fail(&e);
 	if (decoder && (vocab_copy(&open, v, &e) || vocab_finish(&open, begin, NULL, &e)))
 		cli_fail(&e);
 	if (tokenizer_write(decoder ? &open : v, &json, &e))

@@ -59,11 +59,7 @@ extend(struct grafting *g, const struct chat_template *t)
 	}
 	for (size_t i = 0; i < t->nspecial; i++)
 		add_special(&v, t->special[i]);
-	if (old->begin >= 0)
-		begin = strndup((const char *)old->bytes + old->tokens[old->begin].at, old->tokens[old->begin].size);
-	if (old->end >= 0)
-		end = strndup((const char *)old->bytes + old->tokens[old->end].at, old->tokens[old->end].size);
-	if (vocab_finish(&v, begin, end, &e))
+	if (vocab_name(old, old->begin, &begin, &e) || vocab_name(old, old->end, &end, &e) || vocab_finish(&v, begin, end, &e))
 		cli_fail(&e);
 	if (old->chat_template && !t->text && vocab_set_template(&v, old->chat_template, &e))
 		cli_fail(&e);

@@ -174,17 +174,13 @@ read_tokens(const struct gguf *g, struct vocab *v, struct err *e)
 	return rc;
 }
 
-/* The name of the special token that `key` has the number of, owned; NULL when there is none. */
-static char *
-special_name(const struct gguf *g, const struct vocab *v, const char *key)
+/* The id that `key` has; -1 when there is none. */
+static int64_t
+id_of(const struct gguf *g, const char *key)
 {
 	uint64_t id;
-	size_t n;
 	const struct gguf_value *value = gguf_get(g, key);
-	if (!value || !gguf_whole(value, &id) || id >= v->n || !v->tokens[id].special)
-		return NULL;
-	const uint8_t *bytes = vocab_bytes(v, (int32_t)id, &n);
-	return strndup((const char *)bytes, n);
+	return value && gguf_whole(value, &id) && id < VOCAB_MAX_TOKENS ? (int64_t)id : -1;
 }
 
 static int
@@ -211,9 +207,10 @@ gguf_get_vocab(const struct gguf *g, struct vocab *v, struct err *e)
 	if (read_tokens(g, v, e))
 		return -1;
 	bool bos = begins && begins->kind == GGUF_BOOL && *begins->data;
-	char *begin = bos ? special_name(g, v, "tokenizer.ggml.bos_token_id") : NULL;
-	char *end = special_name(g, v, "tokenizer.ggml.eos_token_id");
-	int rc = vocab_finish(v, begin, end, e) || set_template(g, v, e) ? -1 : 0;
+	char *begin = NULL, *end = NULL;
+	int rc = vocab_name(v, bos ? id_of(g, "tokenizer.ggml.bos_token_id") : -1, &begin, e) ||
+	    vocab_name(v, id_of(g, "tokenizer.ggml.eos_token_id"), &end, e) || vocab_finish(v, begin, end, e) ||
+	    set_template(g, v, e) ? -1 : 0;
 	free(begin);
 	free(end);
 	return rc;

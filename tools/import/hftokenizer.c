@@ -30,17 +30,6 @@ json_of(const char *folder, const char *name)
 	return j;
 }
 
-/* The name of a special token, owned; NULL when the id is none. */
-static char *
-special_name(const struct vocab *v, json_int_t id)
-{
-	size_t n;
-	if (id < 0 || id >= (json_int_t)v->n || !v->tokens[id].special)
-		return NULL;
-	const uint8_t *p = vocab_bytes(v, (int32_t)id, &n);
-	return strndup((const char *)p, n);
-}
-
 /* Several ends may be given, of which the first ends a document. */
 static void
 end_documents(struct vocab *v, const char *folder)
@@ -50,8 +39,9 @@ end_documents(struct vocab *v, const char *folder)
 	const json_t *eos = json_object_get(j, "eos_token_id");
 	if (json_is_array(eos))
 		eos = json_array_get(eos, 0);
-	char *begin = special_name(v, v->begin), *end = json_is_integer(eos) ? special_name(v, json_integer_value(eos)) : NULL;
-	if (end && vocab_surround(v, begin, end, &e))
+	char *begin = NULL, *end = NULL;
+	if (vocab_name(v, v->begin, &begin, &e) || vocab_name(v, json_is_integer(eos) ? json_integer_value(eos) : -1, &end, &e) ||
+	    (end && vocab_surround(v, begin, end, &e)))
 		cli_fail(&e);
 	free(begin);
 	free(end);
@@ -67,8 +57,8 @@ fill(struct vocab *v, size_t rows)
 	const struct token unused = {.left = -1, .right = -1, .rank = -1};
 	if (v->n >= rows)
 		return;
-	char *begin = special_name(v, v->begin), *end = special_name(v, v->end);
-	if (vocab_copy(&full, v, &e))
+	char *begin = NULL, *end = NULL;
+	if (vocab_name(v, v->begin, &begin, &e) || vocab_name(v, v->end, &end, &e) || vocab_copy(&full, v, &e))
 		cli_fail(&e);
 	while (full.n < rows)
 		if (vocab_add(&full, &unused, NULL, 0, &e))
