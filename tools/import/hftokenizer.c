@@ -114,8 +114,11 @@ hf_vocabulary(struct vocab_file *v, const char *folder, const struct config *c, 
 	struct ten_head h = {0};
 	struct tokenizer_files f;
 	const struct tokenizer_options usual = {.rule = -1};
-	if (tokenizer_find(&f, folder, &e))
+	if (tokenizer_find(&f, folder, &e)) {
+		if (e.code != ERR_DATA)
+			cli_fail(&e);
 		return;
+	}
 	if (tokenizer_load_files(&own, &f, &usual, &e)) {
 		err_prefix(&e, "the tokenizer, which --vocab FILE would replace");
 		cli_fail(&e);
