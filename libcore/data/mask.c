@@ -77,7 +77,7 @@ masker_open(struct masker *m, const struct mask_opts *o, const struct vocab *v, 
 		goto fail;
 	for (size_t i = 0; i < v->n; i++) {
 		m->special[i] = v->tokens[i].special;
-		if (!v->tokens[i].special)
+		if (!v->tokens[i].special && v->tokens[i].size) /* without bytes: an id that is not used */
 			m->ordinary[m->nordinary++] = (int32_t)i;
 	}
 	if (!m->nordinary) {

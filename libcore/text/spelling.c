@@ -2,54 +2,53 @@
 
 #include "text/utf8.h"
 
+/* Three ranges are not shown: 0x00 to 0x20, 0x7f to 0xa0, 0xad. They are numbered one behind the other. */
+enum { FIRST = 0x21, SECOND = 0x22, HIDDEN = FIRST + SECOND + 1 };
+
 static bool
-is_shown(unsigned b)
+is_shown(int32_t b)
 {
-	return (b > 0x20 && b < 0x7f) || (b > 0xa0 && b != 0xad);
+	return (b > 0x20 && b < 0x7f) || (b > 0xa0 && b < 0x100 && b != 0xad);
 }
 
-static void
-fill(uint16_t points[256])
+static int32_t
+point_of(uint8_t b)
 {
-	for (unsigned b = 0, others = 0; b < 256; b++)
-		points[b] = (uint16_t)(is_shown(b) ? b : 0x100 + others++);
+	if (is_shown(b))
+		return b;
+	return 0x100 + (b <= 0x20 ? b : b <= 0xa0 ? b - 0x7f + FIRST : HIDDEN - 1);
+}
+
+/* -1 when the code point spells none. */
+static int32_t
+byte_of(int32_t point)
+{
+	int32_t k = point - 0x100;
+	if (k < 0)
+		return is_shown(point) ? point : -1;
+	return k < FIRST ? k : k < FIRST + SECOND ? k - FIRST + 0x7f : k < HIDDEN ? 0xad : -1;
 }
 
 size_t
 spelling_of(const uint8_t *bytes, size_t n, char *out)
 {
-	uint16_t points[256];
 	size_t size = 0;
-	fill(points);
-	for (size_t i = 0; i < n; i++) {
-		unsigned p = points[bytes[i]];
-		if (p < 0x80) {
-			out[size++] = (char)p;
-			continue;
-		}
-		out[size++] = (char)(0xc0 | p >> 6);
-		out[size++] = (char)(0x80 | (p & 0x3f));
-	}
+	for (size_t i = 0; i < n; i++)
+		size += utf8_put(point_of(bytes[i]), (uint8_t *)out + size);
 	return size;
 }
 
 bool
 spelling_bytes(const uint8_t *text, size_t n, uint8_t *out, size_t room, size_t *size)
 {
-	uint16_t points[256];
-	int16_t bytes[0x144]; /* of each code point */
-	int32_t cp;
-	fill(points);
-	for (size_t i = 0; i < sizeof bytes / sizeof *bytes; i++)
-		bytes[i] = -1;
-	for (int b = 0; b < 256; b++)
-		bytes[points[b]] = (int16_t)b;
 	*size = 0;
-	for (size_t i = 0; i < n; i += utf8_next(text + i, n - i, &cp)) {
-		utf8_next(text + i, n - i, &cp);
-		if (cp < 0 || cp >= (int32_t)(sizeof bytes / sizeof *bytes) || bytes[cp] < 0 || *size == room)
+	for (size_t i = 0; i < n;) {
+		int32_t point;
+		i += utf8_next(text + i, n - i, &point);
+		int32_t byte = byte_of(point);
+		if (byte < 0 || *size == room)
 			return false;
-		out[(*size)++] = (uint8_t)bytes[cp];
+		out[(*size)++] = (uint8_t)byte;
 	}
 	return true;
 }

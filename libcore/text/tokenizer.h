@@ -55,7 +55,4 @@ int tokenizer_read_words(struct vocab *v, const void *p, size_t n, const struct 
  * are those of others, merges of one rank that overlap (as ranks of tiktoken have them). */
 int tokenizer_write(const struct vocab *v, struct text *to, struct err *e);
 
-/* GPT-2's alphabet, in which byte-level BPE is written as JSON: each byte as a printable character. Appends the n bytes. */
-int tokenizer_spell(struct text *to, const void *p, size_t n, struct err *e);
-
 #endif

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "text/utf8.h"
+#include "text/spelling.h"
 
 void
 draft_free(struct draft *d)
@@ -66,7 +66,8 @@ draft_merge(struct draft *d, struct vocab *v, const json_t *vocab, const char *l
 {
 	char both[4096];
 	if (nleft == 0 || nright == 0 || nleft + nright > sizeof both)
-		return err_set(e, ERR_DATA, "merge %d: `%.40s' and `%.40s' cannot be merged", rank, left, right);
+		return err_set(e, ERR_DATA, "merge %d: `%.*s' and `%.*s' cannot be merged", rank, (int)(nleft < 40 ? nleft : 40), left,
+		    (int)(nright < 40 ? nright : 40), right);
 	memcpy(both, left, nleft);
 	memcpy(both + nleft, right, nright);
 	int32_t l = id_of(vocab, left, nleft), r = id_of(vocab, right, nright), id = id_of(vocab, both, nleft + nright);
@@ -84,77 +85,27 @@ draft_merge(struct draft *d, struct vocab *v, const json_t *vocab, const char *l
 	return 0;
 }
 
-/* ---- GPT-2's alphabet (Radford et al. 2019): printable Latin-1 is itself, the others follow from U+0100 ---- */
-
-static bool
-is_itself(int b)
-{
-	return (b >= '!' && b <= '~') || (b >= 0xa1 && b <= 0xac) || b >= 0xae;
-}
-
-static void
-alphabet(int32_t of_byte[256], int16_t of_character[512])
-{
-	int32_t next = 256;
-	memset(of_character, 0xff, 512 * sizeof *of_character);
-	for (int b = 0; b < 256; b++) {
-		of_byte[b] = is_itself(b) ? b : next++;
-		of_character[of_byte[b]] = (int16_t)b;
-	}
-}
-
-int
-tokenizer_spell(struct text *to, const void *p, size_t n, struct err *e)
-{
-	int32_t of_byte[256];
-	int16_t of_character[512];
-	const uint8_t *from = p;
-	alphabet(of_byte, of_character);
-	for (size_t i = 0; i < n; i++) {
-		uint8_t bytes[4];
-		if (text_append(to, bytes, utf8_put(of_byte[from[i]], bytes), e))
-			return -1;
-	}
-	return 0;
-}
-
-/* The bytes that a token spells; -1 when it has a character that is not of the alphabet. */
 static int
-bytes_of(const int16_t of_character[512], const char *name, size_t n, uint8_t *to)
-{
-	int count = 0;
-	for (size_t i = 0; i < n;) {
-		int32_t cp;
-		i += utf8_next((const uint8_t *)name + i, n - i, &cp);
-		if (cp < 0 || cp >= 512 || of_character[cp] < 0)
-			return -1;
-		to[count++] = (uint8_t)of_character[cp];
-	}
-	return count;
-}
-
-static int
-add(const struct draft_token *t, const int16_t of_character[512], struct vocab *v, struct err *e)
+add(const struct draft_token *t, struct vocab *v, struct err *e)
 {
 	uint8_t bytes[4096];
+	size_t n;
 	struct token to = {.left = t->left, .right = t->right, .rank = t->rank, .special = t->special, .match = t->match};
 	if (!t->name || t->special || v->type != VOCAB_BPE)
 		return vocab_add(v, &to, t->name, t->n, e);
-	int n = t->n > sizeof bytes ? -1 : bytes_of(of_character, t->name, t->n, bytes);
-	if (n <= 0)
-		return err_set(e, ERR_DATA, "token %zu, `%.40s', %s", v->n, t->name, t->n > sizeof bytes ? "is too long" :
-		    "is neither special nor written in the alphabet of byte-level BPE");
-	return vocab_add(v, &to, bytes, (size_t)n, e);
+	if (t->n > sizeof bytes)
+		return err_set(e, ERR_DATA, "token %zu, `%.40s', is too long", v->n, t->name);
+	if (!spelling_bytes((const uint8_t *)t->name, t->n, bytes, sizeof bytes, &n) || n == 0)
+		return err_set(e, ERR_DATA, "token %zu, `%.40s', is neither special nor written in the alphabet of byte-level BPE", v->n,
+		    t->name);
+	return vocab_add(v, &to, bytes, n, e);
 }
 
 int
 draft_finish(const struct draft *d, struct vocab *v, struct err *e)
 {
-	int32_t of_byte[256];
-	int16_t of_character[512];
-	alphabet(of_byte, of_character);
 	for (size_t i = 0; i < d->n; i++)
-		if (add(&d->tokens[i], of_character, v, e))
+		if (add(&d->tokens[i], v, e))
 			return -1;
 	return 0;
 }

@@ -155,14 +155,18 @@ read_normaliser(const json_t *j, struct vocab *v, struct err *e)
 
 /* ---- added tokens ---- */
 
+/* Bytes of an added token, so that to compare all with all takes little; and of ids that no token has. */
+enum { MAX_ADDED = 512, MAX_GAP = 65536 };
+
 struct added {
 	const char *name;
 	size_t n;
 	bool normalised;
 };
 
+/* most: ids must be lower. */
 static int
-add_one(struct draft *d, const json_t *vocab, const json_t *j, struct added *to, struct err *e)
+add_one(struct draft *d, const json_t *vocab, const json_t *j, json_int_t most, struct added *to, struct err *e)
 {
 	const json_t *id = json_object_get(j, "id"), *content = json_object_get(j, "content");
 	bool special, left, right, single;
@@ -170,6 +174,8 @@ add_one(struct draft *d, const json_t *vocab, const json_t *j, struct added *to,
 		return err_set(e, ERR_DATA, "an added token lacks its id or its content");
 	to->name = json_string_value(content);
 	to->n = json_string_length(content);
+	if (to->n > MAX_ADDED)
+		return err_set(e, ERR_DATA, "added token `%.40s...' has more than %d bytes", to->name, MAX_ADDED);
 	if (flag(j, "special", false, &special, e) || flag(j, "lstrip", false, &left, e) ||
 	    flag(j, "rstrip", false, &right, e) || flag(j, "single_word", false, &single, e) ||
 	    flag(j, "normalized", !special, &to->normalised, e))
@@ -179,7 +185,7 @@ add_one(struct draft *d, const json_t *vocab, const json_t *j, struct added *to,
 	const json_t *known = json_object_getn(vocab, to->name, to->n);
 	if (known && json_integer_value(known) != json_integer_value(id))
 		return err_set(e, ERR_DATA, "added token `%.40s' has two ids", to->name);
-	if (json_integer_value(id) < 0 || json_integer_value(id) >= (json_int_t)(d->n + 65536))
+	if (json_integer_value(id) < 0 || json_integer_value(id) >= most)
 		return err_set(e, ERR_DATA, "added token `%.40s' has the id %lld, which cannot be", to->name,
 		    (long long)json_integer_value(id));
 	if (!known && draft_put(d, json_integer_value(id), to->name, to->n, e))
@@ -237,8 +243,9 @@ read_added(struct draft *d, const json_t *vocab, const json_t *list, struct voca
 	struct added *all = mem_zalloc(n, sizeof *all, "added tokens", e);
 	int rc = all ? 0 : -1;
 	bool strips = false;
+	json_int_t most = (json_int_t)(d->n + n + MAX_GAP); /* so that a small file cannot ask for much memory */
 	for (size_t i = 0; rc == 0 && i < n; i++)
-		rc = add_one(d, vocab, json_array_get(list, i), &all[i], e);
+		rc = add_one(d, vocab, json_array_get(list, i), most, &all[i], e);
 	for (size_t i = 0; rc == 0 && i < d->n; i++)
 		strips |= d->tokens[i].match > MATCH_ALWAYS;
 	if (rc == 0)

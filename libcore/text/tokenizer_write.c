@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "text/spelling.h"
 #include "text/tokenizer.h"
 #include "text/utf8.h"
 #include "text/wordpiece.h"
@@ -53,9 +54,9 @@ put_name(struct text *to, const struct vocab *v, int32_t id, struct err *e)
 	const struct token *t = &v->tokens[id];
 	if (v->type == VOCAB_WORDPIECE || t->special)
 		return put_string(to, v->bytes + t->at, t->size, e);
-	struct text spelled = {0};
-	int rc = tokenizer_spell(&spelled, v->bytes + t->at, t->size, e) || put_string(to, spelled.p, spelled.n, e) ? -1 : 0;
-	free(spelled.p);
+	char *spelled = mem_zalloc(t->size, SPELLING_MOST, "a name", e);
+	int rc = spelled ? put_string(to, spelled, spelling_of(v->bytes + t->at, t->size, spelled), e) : -1;
+	free(spelled);
 	return rc;
 }
 

@@ -179,6 +179,17 @@ vocab_special(const struct vocab *v, const char *name, size_t n)
 	return -1;
 }
 
+int
+vocab_name(const struct vocab *v, int64_t id, char **name, struct err *e)
+{
+	*name = NULL;
+	if (id < 0 || id >= (int64_t)v->n || !v->tokens[id].special)
+		return 0;
+	const struct token *t = &v->tokens[id];
+	*name = strndup((const char *)v->bytes + t->at, t->size);
+	return *name ? 0 : err_nomem(e, t->size, "the name of a token");
+}
+
 void
 vocab_id_hex(const struct vocab *v, char hex[33])
 {

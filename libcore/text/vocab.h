@@ -101,6 +101,8 @@ vocab_bytes(const struct vocab *v, int32_t id, size_t *n)
 	return v->bytes + v->tokens[id].at;
 }
 
+/* Sets *name to the owned name of a special token, NULL where the id is none. ERR_RUNTIME. */
+int vocab_name(const struct vocab *v, int64_t id, char **name, struct err *e);
 int32_t vocab_special(const struct vocab *v, const char *name, size_t n); /* id or -1 */
 /* The merge of two tokens, or NULL. */
 const struct merge *vocab_merge(const struct vocab *v, int32_t left, int32_t right);

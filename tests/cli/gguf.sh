@@ -172,6 +172,16 @@ fails 'a model is none' 3 timport --as model llama.ten -o x.ten
 fails 'two files' 2 timport --as model gpt2.gguf llama.gguf -o x.ten
 fails 'options of records' 2 timport --as model --keep a gpt2.gguf -o x.ten
 
+# ids that are not used
+tvocab -q -n 300 stories.txt -o few.ten && tvocab -q -n 310 stories.txt -o more.ten
+tinit -q --arch llama --layers 1 --heads 1 --width 32 --context 32 --vocab more.ten | texport -q --to hf -o padded
+tinit -q --layers 1 --heads 1 --width 8 --vocab few.ten | texport -q --to hf -o few && cp few/tokenizer.json padded && sed -i 's/309/299/' padded/config.json
+timport -q --as model padded -o padded.ten
+run 'ids that are not used go out' 0 '' '' texport -q --to gguf -o padded.gguf padded.ten
+ok 'by their names' grep -qaF '[PAD309]' padded.gguf
+run 'and come in' 0 '' '' timport -q --as model padded.gguf -o padded2.ten
+is 'as they were' "$(tdump --schema padded2.ten | grep tokenizer)" "$(tdump --schema padded.ten | grep tokenizer)"
+
 # metadata and tensors changed in the file: refused, or a model, but never a signal
 python3 - <<'END'
 import struct
@@ -188,6 +198,7 @@ cases = {"heads": number(b"gpt2.attention.head_count", 2, 3), "layers": number(b
     "end": number(b"tokenizer.ggml.eos_token_id", 279, 2**31), "arch": sub(b"general.architecture\x08\0\0\0\x04\0\0\0\0\0\0\0gpt2",
     b"general.architecture\x08\0\0\0\x04\0\0\0\0\0\0\0gpt3"), "kind": sub(b"\x05\0\0\0\0\0\0\0gpt-2", b"\x05\0\0\0\0\0\0\0gpt-9"),
     "name": sub(b"blk.1.ffn_up.weight", b"blk.1.ffn_xp.weight"), "merge": sub("\u0120 t".encode(), "\u0120  ".encode()),
+    "twice": sub(b"\x01\0\0\0\0\0\0\0A", b"\x01\0\0\0\0\0\0\0B"),
     "nan": good[:-32] + struct.pack("<f", float("nan")) + good[-28:]}
 for name, data in cases.items():
     with open("case.%s.gguf" % name, "wb") as f:
@@ -207,6 +218,7 @@ arch 3 neither gpt2 nor llama
 kind 3 tokenizer.ggml.pre
 name 3 blk.1.ffn_up.weight is missing
 merge 3 merge [0-9]* is not of two tokens
+twice 3 tokens [0-9]* and [0-9]* have one spelling
 nan 5 not finite
 END
 run 'an end that is no token: a vocabulary without one' 0 '' '' timport -q --as model case.end.gguf -o x.ten

@@ -123,6 +123,12 @@ refused 'no heads' 'num_attention_heads. is not a whole number' llama --set num_
 refused 'a size that is a text' 'n_head. is not a whole number' gpt2 --set 'n_head="3"'
 refused 'heads that do not divide' 'not a multiple' gpt2 --set n_head=7
 refused 'a window' 'sliding_window. is 16, smaller than the context of 32' mistral --set sliding_window=16
+rm -rf bad && make_folder mistral bad --set max_position_embeddings=8192
+ok 'no window' timport -q --as model bad -o window.ten
+sed -i 's/"sliding_window"/"other"/' bad/config.json
+run 'a window that is not given is the usual one' 3 '' '~sliding_window. is 4096, smaller than the context of 8192' timport --as model bad -o bad.ten
+sed -i '1s/{/{"use_sliding_window": false,/' bad/config.json
+fails 'of which qwen2 alone can say no' 3 timport --as model bad -o bad.ten
 refused 'windows of qwen2' 'use_sliding_window. is not false' qwen2 --set use_sliding_window=true
 refused 'other scaling' 'rope_scaling .yarn. is not supported' llama --set 'rope_scaling={"rope_type": "yarn", "factor": 2.0}'
 refused 'scaling without its numbers' 'has no .original_max_position_embeddings.' llama --set 'rope_scaling={"rope_type": "llama3", "factor": 2.0, "low_freq_factor": 1, "high_freq_factor": 4}'
@@ -179,11 +185,31 @@ run 'in again with its own tokenizer' 0 '' '~ vocabulary=300 tokenizer=bpe$' tim
 is 'which has the same id' "$(tdump --schema own.ten | grep tokenizer)" "$(tdump --schema init.ten | grep tokenizer)"
 tgraft -q --template chatml init.ten -o chatty.ten && texport -q --to hf -o talks chatty.ten && timport -q --as model talks -o chatty2.ten
 is 'and its template' "$(tdump --schema chatty2.ten | grep -E 'tokenizer|template')" "$(tdump --schema chatty.ten | grep -E 'tokenizer|template')"
-sed -i 's/<|im_end|>/<|im_end|>!/' talks/tokenizer_config.json
+python3 - <<'P'
+import json
+t = json.load(open("talks/tokenizer_config.json"))
+open("talks/chat_template.jinja", "w").write(t.pop("chat_template"))
+json.dump(t, open("talks/tokenizer_config.json", "w"))
+P
+run 'a template in a file of its own' 0 '' '' timport -q --as model talks -o chatty3.ten
+is 'is the same' "$(tdump --schema chatty3.ten | grep -E 'tokenizer|template')" "$(tdump --schema chatty.ten | grep -E 'tokenizer|template')"
+sed -i 's/<|im_end|>/<|im_end|>!/' talks/chat_template.jinja
 run 'another template is left out, and said so' 0 '' '~^timport: left out: the chat template' timport -q --as model talks -o x.ten
 echo '{' >talks/tokenizer.json
 run 'a broken tokenizer' 3 '' '~^timport: the tokenizer, which --vocab FILE would replace: talks/tokenizer.json: ' timport -q --as model talks -o x2.ten
 ok 'which is replaced' timport -q --as model talks --vocab chatty.ten -o x3.ten
+# embeddings with more rows than there are tokens
+tvocab -q -n 310 --special '<|endoftext|>' stories.txt -o wide.ten
+tinit -q --layers 1 --heads 2 --width 16 --context 64 --vocab wide.ten | texport -q --to hf -o padded && cp gpt/tokenizer.json padded
+run 'more rows than tokens' 0 '' '~ vocabulary=310 tokenizer=bpe$' timport --as model padded -o padded.ten
+run 'generates' 0 '~Once' '' tgen -q -m padded.ten -n 40 --temperature 3 --prompt 'Once'
+texport -q --to hf -o padded2 padded.ten && timport -q --as model padded2 -o padded2.ten
+ok 'goes out' cmp padded2/model.safetensors padded/model.safetensors
+is 'and in again' "$(tdump --schema padded2.ten | grep tokenizer)" "$(tdump --schema padded.ten | grep tokenizer)"
+timport -q --as model padded --vocab vocab.ten -o fewer.ten
+fails 'a vocabulary with fewer tokens than rows does not generate' 3 tgen -q -m fewer.ten -n 2 --prompt Once
+run 'until the model is cut to it' 0 '' '' tgraft -q --template chatml fewer.ten -o cut.ten
+run 'and then it does' 0 '~Once' '' tgen -q -m cut.ten -n 40 --temperature 3 --prompt 'Once'
 tvocab -q --type byte --special '<|endoftext|>' stories.txt -o bytes.ten && tinit -q --layers 1 --heads 1 --width 8 --vocab bytes.ten | texport -q --to hf -o bytes
 is 'bytes are tokens by themselves' "$(python3 -c 'import json; t = json.load(open("bytes/tokenizer.json")); print(len(t["model"]["vocab"]), t["model"]["merges"], t["pre_tokenizer"]["use_regex"])')" '257 [] False'
 run 'a folder that is in use' 1 '' 'texport: gpt: exists and is not empty; files of another model are not mixed with these' texport --to hf -o gpt init.ten
@@ -216,6 +242,25 @@ ok 'a template' texport -q --to hf -o chatty chatty.ten
 is 'in Jinja' "$(python3 -c 'import json; print(json.load(open("chatty/tokenizer_config.json"))["chat_template"][:131])')" \
     "{% for message in messages %}{% if message['role'] == 'system' %}{{ '<|im_start|>system\\n' + message['content'] + '<|im_end|>\\n' }}"
 ok 'adapters are merged' sh -c 'tgraft -q --lora 2 init.ten -o l.ten && texport -q --to hf -o merged l.ten && cmp merged/model.safetensors gpt/model.safetensors'
+
+# ---- BERT with its word list, in, trained and out ----
+printf '%s\n' '[PAD]' '[UNK]' '[CLS]' '[SEP]' '[MASK]' . the '##re' a good bad fox was >words.txt
+timport -q --as tokenizer words.txt -o words.ten
+tinit -q --arch bert --layers 1 --heads 2 --width 16 --context 32 --vocab words.ten | texport -q --to hf -o wordy
+is 'what its tokens are for' "$(python3 -c 'import json; t = json.load(open("wordy/tokenizer_config.json")); print(*[t[k + "_token"] for k in ("mask", "pad", "unk", "cls", "sep")])')" \
+    '[MASK] [PAD] [UNK] [CLS] [SEP]'
+ok 'comes in' timport -q --as model wordy -o wordy.ten
+printf '{"text": "The Fox there was good.", "label": "g"}\n{"text": "a bad bad Fox", "label": "b"}\n' |
+    timport -q --as labelled | ttok -q --records --text --words -m wordy.ten -o labelled.ten
+is 'its tokens' "$(tdump --jsonl labelled.ten | python3 -c 'import json, sys
+for line in sys.stdin:
+    print(*json.loads(line)["ids"])')" '2 6 11 6 7 12 9 5 3
+2 8 10 10 11 3'
+run 'is trained' 0 '' '' tfinetune -q -m wordy.ten --epochs 1 -j 1 -o class.ten labelled.ten
+tgraft -q --drop-head task class.ten -o trained.ten && texport -q --to hf -o wordy2 trained.ten
+ok 'goes out with its tokenizer' cmp wordy/tokenizer.json wordy2/tokenizer.json
+ok 'and is what it says' cmp wordy/config.json wordy2/config.json
+run 'hides words' 0 '' '' sh -c "ttok -q --words -m wordy.ten stories.txt | tpack -q -l 16 | tmask -q -m wordy.ten --policy word --mask-token '[MASK]' | tcheck -q"
 
 # ---- PEFT ----
 ttok -q -m vocab.ten stories.txt | tpack -q -l 32 -o train.ten

@@ -107,6 +107,10 @@ refused() { # NAME WORDS CHANGE
 	fails "$1" 3 timport --as tokenizer bad.json -o x.ten
 	ok "$1: says why" grep -qF "$2" "$T.err"
 }
+refused 'ids that would take much memory' 'added token `<2>'"'"' has the id ' \
+    "t['added_tokens'] += [{'id': 60000 * i, 'content': '<%d>' % i, 'special': True} for i in range(1, 9)]"
+refused 'a long added token' 'added token `aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...'"'"' has more than 512 bytes' \
+    "t['added_tokens'] += [{'id': 9000, 'content': 'a' * 513, 'special': True}]"
 refused 'another model' "the model is \`Unigram'" "t['model']['type'] = 'Unigram'"
 refused 'dropout' "\`dropout'" "t['model']['dropout'] = 0.1"
 refused 'marks of ends' "\`end_of_word_suffix'" "t['model']['end_of_word_suffix'] = '</w>'"

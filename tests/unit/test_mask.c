@@ -197,6 +197,30 @@ test_units(void **state)
 }
 
 /* The answer put back where the sentinels stand is the text. */
+/* What replaces a token is one of those that are used. */
+static void
+test_unused(void **state)
+{
+	(void)state;
+	struct vocab v;
+	struct err e;
+	struct masker m;
+	static const char *const names[] = {"[UNK]", "a", "", "##b", ""};
+	vocab_init(&v, VOCAB_WORDPIECE, PRETOKEN_GPT2);
+	v.unknown = 0;
+	for (size_t i = 0; i < 5; i++) {
+		struct token t = {.left = -1, .right = -1, .rank = -1, .special = i == 0};
+		assert_int_equal(vocab_add(&v, &t, names[i], strlen(names[i]), &e), 0);
+	}
+	assert_int_equal(vocab_finish(&v, NULL, NULL, &e), 0);
+	assert_int_equal(masker_open(&m, &standard, &v, &e), 0);
+	assert_int_equal(m.nordinary, 2);
+	assert_int_equal(m.ordinary[0], 1);
+	assert_int_equal(m.ordinary[1], 3);
+	masker_close(&m);
+	vocab_free(&v);
+}
+
 static void
 test_sentinels(void **state)
 {
@@ -381,7 +405,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_rates), cmocka_unit_test(test_lengths),
-	    cmocka_unit_test(test_units), cmocka_unit_test(test_sentinels), cmocka_unit_test(test_prefix),
+	    cmocka_unit_test(test_units), cmocka_unit_test(test_sentinels), cmocka_unit_test(test_unused), cmocka_unit_test(test_prefix),
 	    cmocka_unit_test(test_views), cmocka_unit_test(test_unigram)};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -95,6 +95,7 @@ test_not_written(void **state)
 	learn_bytes(&v, &e);
 	assert_int_equal(vocab_finish(&v, NULL, NULL, &e), 0);
 	assert_int_equal(tokenizer_write(&v, &t, &e), -1);
+	assert_non_null(strstr(e.msg, "not of a char vocabulary"));
 	vocab_free(&v);
 	vocab_init(&v, VOCAB_BPE, PRETOKEN_GPT2);
 	learn_bytes(&v, &e);
@@ -114,6 +115,18 @@ test_not_written(void **state)
 	assert_non_null(strstr(e.msg, "overlap"));
 	vocab_free(&v);
 	free(t.p);
+}
+
+/* What lies behind the file is not shown. */
+static void
+test_merge_at_end(void **state)
+{
+	(void)state;
+	struct err e;
+	struct vocab v;
+	static const char json[] = "{\"a\": 0, \"b\": 1}", merges[] = " bsecret";
+	assert_int_equal(tokenizer_read_merges(&v, json, sizeof json - 1, merges, 2, &usual, &e), -1);
+	assert_string_equal(e.msg, "merge 0: `' and `b' cannot be merged");
 }
 
 /* ---- ranks ---- */
@@ -309,7 +322,7 @@ test_matching(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_written), cmocka_unit_test(test_not_written),
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_written), cmocka_unit_test(test_not_written), cmocka_unit_test(test_merge_at_end),
 	    cmocka_unit_test(test_ranks), cmocka_unit_test(test_long_piece), cmocka_unit_test(test_nfc), cmocka_unit_test(test_words),
 	    cmocka_unit_test(test_matching)};
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -1,5 +1,6 @@
 /* A vocabulary as GGUF has it: tokens in GPT-2's spelling, merges as pairs of spellings in the order of their ranks. There a
  * token is known by its spelling alone, so two tokens of one spelling cannot be. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +12,7 @@
 #include "text/spelling.h"
 
 /* tokenizer.ggml.token_type */
-enum { NORMAL = 1, CONTROL = 3 };
+enum { NORMAL = 1, CONTROL = 3, UNUSED = 5, UNUSED_MOST = 32 };
 
 struct spelt {
 	char *text;     /* of all, one behind the other */
@@ -37,9 +38,11 @@ spelt_free(struct spelt *s)
 static int
 spell(struct spelt *s, const struct vocab *v, struct err *e)
 {
-	size_t size = 0;
+	size_t size = 0, unused = 0;
 	*s = (struct spelt){.n = v->n};
-	s->text = mem_zalloc(v->nbytes, SPELLING_MOST, "tokens", e);
+	for (size_t i = 0; i < v->n; i++)
+		unused += v->tokens[i].size == 0;
+	s->text = mem_zalloc(v->nbytes * SPELLING_MOST + unused * UNUSED_MOST, 1, "tokens", e);
 	s->ends = mem_zalloc(v->n, sizeof *s->ends, "tokens", e);
 	if (!s->text || !s->ends)
 		return -1;
@@ -48,6 +51,8 @@ spell(struct spelt *s, const struct vocab *v, struct err *e)
 		const uint8_t *bytes = vocab_bytes(v, (int32_t)i, &n);
 		if (v->tokens[i].special)
 			memcpy(s->text + size, bytes, n); /* as it is */
+		else if (n == 0) /* by the name that others give to an id that is not used */
+			n = (size_t)snprintf(s->text + size, UNUSED_MOST, "[PAD%zu]", i);
 		else
 			n = spelling_of(bytes, n, s->text + size);
 		s->ends[i] = size += n;
@@ -111,7 +116,7 @@ put_types(struct gguf_writer *w, const struct vocab *v, struct err *e)
 	if (gguf_put_array(w, "tokenizer.ggml.token_type", GGUF_I32, v->n, e))
 		return -1;
 	for (size_t i = 0; i < v->n; i++)
-		if (gguf_item_i32(w, v->tokens[i].special ? CONTROL : NORMAL, e))
+		if (gguf_item_i32(w, v->tokens[i].special ? CONTROL : v->tokens[i].size ? NORMAL : UNUSED, e))
 			return -1;
 	return 0;
 }
@@ -243,12 +248,9 @@ unlike(const struct vocab *v)
 {
 	if (v->options)
 		return "puts text into a normal form or a space before it, or takes pieces that are tokens whole";
-	for (size_t i = 0; i < v->n; i++) {
-		if (v->tokens[i].size == 0)
-			return "has ids that are not used";
+	for (size_t i = 0; i < v->n; i++)
 		if (v->tokens[i].match)
 			return "has added tokens that are found in any text, or take white space with them";
-	}
 	return v->nmore ? "has tokens that several merges make" : NULL;
 }
 

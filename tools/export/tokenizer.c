@@ -16,8 +16,9 @@ put_json(struct outfolder *to, const struct vocab *v, bool decoder)
 	struct text_file t;
 	struct text json = {0};
 	struct vocab open;
-	size_t n = 0;
-	char *begin = v->begin < 0 ? NULL : strndup((const char *)vocab_bytes(v, v->begin, &n), v->tokens[v->begin].size);
+	char *begin = NULL;
+	if (vocab_name(v, v->begin, &begin, &e))
+		cli_fail(&e);
 	if (decoder && (vocab_copy(&open, v, &e) || vocab_finish(&open, begin, NULL, &e)))
 		cli_fail(&e);
 	if (tokenizer_write(decoder ? &open : v, &json, &e))
@@ -41,8 +42,31 @@ put_special(FILE *f, const char *name, const struct vocab *v, int32_t id)
 	fputs(",\n", f);
 }
 
+/* The first of the names that is a special token. */
+static int32_t
+known(const struct vocab *v, const char *const names[3])
+{
+	int32_t id = -1;
+	for (int i = 0; id < 0 && i < 3; i++)
+		id = vocab_special(v, names[i], strlen(names[i]));
+	return id;
+}
+
+/* Libraries know what hides, fills up and stands around an encoder's text by these alone. */
 static void
-put_tokenizer_config(struct outfolder *to, const struct vocab *v, size_t context)
+put_roles(FILE *f, const struct vocab *v, bool encoder)
+{
+	static const char *const masks[3] = {"<|mask|>", "[MASK]", "<mask>"}, *const pads[3] = {"<|pad|>", "[PAD]", "<pad>"},
+	    *const unknown[3] = {"<|unk|>", "[UNK]", "<unk>"};
+	put_special(f, "mask_token", v, known(v, masks));
+	put_special(f, "pad_token", v, known(v, pads));
+	put_special(f, "unk_token", v, v->unknown >= 0 ? v->unknown : known(v, unknown));
+	put_special(f, "cls_token", v, encoder ? v->begin : -1);
+	put_special(f, "sep_token", v, encoder ? v->end : -1);
+}
+
+static void
+put_tokenizer_config(struct outfolder *to, const struct vocab *v, const struct config *model)
 {
 	struct err e;
 	struct text_file t;
@@ -65,8 +89,8 @@ put_tokenizer_config(struct outfolder *to, const struct vocab *v, size_t context
 	}
 	put_special(t.f, "bos_token", v, v->begin);
 	put_special(t.f, "eos_token", v, end);
-	put_special(t.f, "mask_token", v, vocab_special(v, "<|mask|>", 8));
-	fprintf(t.f, "  \"model_max_length\": %zu\n}\n", context);
+	put_roles(t.f, v, config_traits(model)->encoder);
+	fprintf(t.f, "  \"model_max_length\": %zu\n}\n", model->context);
 	template_free(&c);
 	text_save(&t);
 }
@@ -79,5 +103,5 @@ put_tokenizer(struct outfolder *to, const struct vocab *v, const struct config *
 		return;
 	}
 	put_json(to, v, !config_traits(c)->encoder);
-	put_tokenizer_config(to, v, c->context);
+	put_tokenizer_config(to, v, c);
 }

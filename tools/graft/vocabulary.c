@@ -59,11 +59,7 @@ extend(struct grafting *g, const struct chat_template *t)
 	}
 	for (size_t i = 0; i < t->nspecial; i++)
 		add_special(&v, t->special[i]);
-	if (old->begin >= 0)
-		begin = strndup((const char *)old->bytes + old->tokens[old->begin].at, old->tokens[old->begin].size);
-	if (old->end >= 0)
-		end = strndup((const char *)old->bytes + old->tokens[old->end].at, old->tokens[old->end].size);
-	if (vocab_finish(&v, begin, end, &e))
+	if (vocab_name(old, old->begin, &begin, &e) || vocab_name(old, old->end, &end, &e) || vocab_finish(&v, begin, end, &e))
 		cli_fail(&e);
 	if (old->chat_template && !t->text && vocab_set_template(&v, old->chat_template, &e))
 		cli_fail(&e);
@@ -91,7 +87,7 @@ by_token(const void *a, const void *b, void *vocab)
 	return compare_tokens(v, &v->tokens[*(const int32_t *)a], v, &v->tokens[*(const int32_t *)b]);
 }
 
-/* Which token of the input each of the result's was: the one of the same bytes and kind. */
+/* Which token of the input each of the result's was: the one of the same bytes and kind, of several that of the same id. */
 static void
 match_tokens(struct grafting *g, struct vocab *old)
 {
@@ -105,7 +101,8 @@ match_tokens(struct grafting *g, struct vocab *old)
 		sorted[i] = (int32_t)i;
 	qsort_r(sorted, old->n, sizeof *sorted, by_token, old);
 	for (size_t i = 0; i < v->n; i++) {
-		size_t low = 0, high = old->n;
+		bool same = i < old->n && compare_tokens(old, &old->tokens[i], v, &v->tokens[i]) == 0;
+		size_t low = 0, high = same ? 0 : old->n;
 		while (low < high) {
 			size_t mid = (low + high) / 2;
 			if (compare_tokens(old, &old->tokens[sorted[mid]], v, &v->tokens[i]) < 0)
@@ -114,8 +111,8 @@ match_tokens(struct grafting *g, struct vocab *old)
 				high = mid;
 		}
 		bool found = low < old->n && compare_tokens(old, &old->tokens[sorted[low]], v, &v->tokens[i]) == 0;
-		g->rows[i] = found ? sorted[low] : -1;
-		g->tokens += !found;
+		g->rows[i] = same ? (int32_t)i : found ? sorted[low] : -1;
+		g->tokens += g->rows[i] < 0;
 	}
 	free(sorted);
 }
@@ -136,7 +133,7 @@ graft_vocabulary(struct grafting *g)
 	}
 	if (!g->in.tokenizer_size)
 		cli_die(ERR_DATA, "%s: the model has no vocabulary", g->in.path);
-	if (old.vocab.n != g->in.cfg.vocab)
+	if (old.vocab.n > g->in.cfg.vocab)
 		cli_die(ERR_DATA, "%s: the model has %zu tokens, the vocabulary in it %zu", g->in.path, g->in.cfg.vocab, old.vocab.n);
 	if (g->o.vocabulary) {
 		vocab_file_free(&g->vocab);

@@ -22,8 +22,7 @@ struct loading {
 	struct params table;
 	real *w;
 	struct vocab vocab;
-	struct ten_membuf stream; /* of the vocabulary */
-	char id[33];
+	struct vocab_file file; /* the same as a stream */
 };
 
 /* A key of the architecture. */
@@ -161,18 +160,15 @@ read_tensors(struct loading *l)
 }
 
 static void
-write_vocab(struct loading *l)
+make_vocab(struct loading *l)
 {
 	struct err e;
 	struct ten_head h = {0};
-	struct ten_writer *w;
 	if (vocab_head(&h, &l->vocab, &e))
 		cli_fail(&e);
 	cli_add_provenance(&h, NULL, 0, NULL);
-	if (ten_writer_open(&w, ten_mem_sink(&l->stream), &h, NULL, &e) || vocab_write(w, &l->vocab, &e) || ten_writer_end(w, &e))
+	if (vocab_file_make(&l->file, &l->vocab, &h, &e))
 		cli_fail(&e);
-	vocab_id_hex(&l->vocab, l->id);
-	ten_writer_free(w);
 	ten_head_free(&h);
 }
 
@@ -184,7 +180,7 @@ write_model(const struct loading *l, const char *output)
 	struct cli_out out;
 	struct ten_writer_opts bulk = {.bulk = true};
 	char id[33];
-	if (model_head(&h, &l->cfg, &l->table, l->id, &e))
+	if (model_head(&h, &l->cfg, &l->table, l->file.id, &e))
 		cli_fail(&e);
 	if (l->vocab.chat_template) {
 		template_id(l->vocab.chat_template, id);
@@ -194,7 +190,7 @@ write_model(const struct loading *l, const char *output)
 	struct ten_value *values = mem_zalloc(h.nfields, sizeof *values, "fields", &e);
 	if (!values)
 		cli_fail(&e);
-	model_values(values, &l->table, l->w, l->stream.data, l->stream.size);
+	model_values(values, &l->table, l->w, l->file.bytes, l->file.size);
 	cli_open_out(&out, output, &h, NULL, 0, NULL, &bulk);
 	cli_write(&out, values);
 	cli_close_out(&out);
@@ -222,12 +218,12 @@ import_gguf(const char *path, const char *output, bool quiet)
 	}
 	read_config(&l);
 	read_tensors(&l);
-	write_vocab(&l);
+	make_vocab(&l);
 	write_model(&l, output);
 	cli_account(quiet, "tensors=%zu parameters=%zu vocabulary=%zu", l.table.n, l.table.count, l.vocab.n);
 	params_free(&l.table);
 	vocab_free(&l.vocab);
 	gguf_close(&l.g);
-	free(l.stream.data);
+	vocab_file_free(&l.file);
 	free(l.w);
 }

@@ -10,7 +10,7 @@
 #include "text/spelling.h"
 
 /* tokenizer.ggml.token_type */
-enum { NORMAL = 1, CONTROL = 3 };
+enum { NORMAL = 1, CONTROL = 3, UNUSED = 5 };
 
 struct spelt {
 	const uint8_t *p;
@@ -117,8 +117,10 @@ add_token(struct vocab *v, const struct spelt *s, int32_t type, const struct tok
 	uint8_t bytes[VOCAB_MAX_TOKEN];
 	struct token to = *t;
 	size_t n = (size_t)s->n;
-	if (type != NORMAL && type != CONTROL)
-		return err_set(e, ERR_DATA, "token %zu is of type %d, neither normal nor control", v->n, type);
+	if (type != NORMAL && type != CONTROL && type != UNUSED)
+		return err_set(e, ERR_DATA, "token %zu is of type %d, neither normal, control nor unused", v->n, type);
+	if (type == UNUSED && t->rank < 0)
+		return vocab_add(v, t, NULL, 0, e);
 	to.special = type == CONTROL;
 	if (s->n > (to.special ? VOCAB_MAX_TOKEN : SPELLING_MOST * VOCAB_MAX_TOKEN))
 		return err_set(e, ERR_DATA, "token %zu is too long", v->n);
@@ -127,6 +129,16 @@ add_token(struct vocab *v, const struct spelt *s, int32_t type, const struct tok
 	else if (!spelling_bytes(s->p, n, bytes, sizeof bytes, &n))
 		return err_set(e, ERR_DATA, "token %zu is not spelt as bytes", v->n);
 	return vocab_add(v, &to, bytes, n, e);
+}
+
+/* A token is known by its spelling alone; several may have none, as ids that are not used. */
+static int
+check_spellings(const struct spelt *sorted, size_t n, struct err *e)
+{
+	for (size_t i = 1; i < n; i++)
+		if (sorted[i].n && by_spelling(&sorted[i - 1], &sorted[i]) == 0)
+			return err_set(e, ERR_DATA, "tokens %zu and %zu have one spelling", sorted[i - 1].id, sorted[i].id);
+	return 0;
 }
 
 static int
@@ -149,7 +161,7 @@ read_tokens(const struct gguf *g, struct vocab *v, struct err *e)
 	if (rc == 0) {
 		memcpy(sorted, all, n * sizeof *all);
 		qsort(sorted, n, sizeof *sorted, by_spelling);
-		rc = read_merges(g, sorted, merged, n, e);
+		rc = check_spellings(sorted, n, e) || read_merges(g, sorted, merged, n, e) ? -1 : 0;
 	}
 	for (size_t i = 0; rc == 0 && i < n; i++) {
 		int32_t type;
@@ -162,17 +174,13 @@ read_tokens(const struct gguf *g, struct vocab *v, struct err *e)
 	return rc;
 }
 
-/* The name of the special token that `key` has the number of, owned; NULL when there is none. */
-static char *
-special_name(const struct gguf *g, const struct vocab *v, const char *key)
+/* The id that `key` has; -1 when there is none. */
+static int64_t
+id_of(const struct gguf *g, const char *key)
 {
 	uint64_t id;
-	size_t n;
 	const struct gguf_value *value = gguf_get(g, key);
-	if (!value || !gguf_whole(value, &id) || id >= v->n || !v->tokens[id].special)
-		return NULL;
-	const uint8_t *bytes = vocab_bytes(v, (int32_t)id, &n);
-	return strndup((const char *)bytes, n);
+	return value && gguf_whole(value, &id) && id < VOCAB_MAX_TOKENS ? (int64_t)id : -1;
 }
 
 static int
@@ -199,9 +207,10 @@ gguf_get_vocab(const struct gguf *g, struct vocab *v, struct err *e)
 	if (read_tokens(g, v, e))
 		return -1;
 	bool bos = begins && begins->kind == GGUF_BOOL && *begins->data;
-	char *begin = bos ? special_name(g, v, "tokenizer.ggml.bos_token_id") : NULL;
-	char *end = special_name(g, v, "tokenizer.ggml.eos_token_id");
-	int rc = vocab_finish(v, begin, end, e) || set_template(g, v, e) ? -1 : 0;
+	char *begin = NULL, *end = NULL;
+	int rc = vocab_name(v, bos ? id_of(g, "tokenizer.ggml.bos_token_id") : -1, &begin, e) ||
+	    vocab_name(v, id_of(g, "tokenizer.ggml.eos_token_id"), &end, e) || vocab_finish(v, begin, end, e) ||
+	    set_template(g, v, e) ? -1 : 0;
 	free(begin);
 	free(end);
 	return rc;

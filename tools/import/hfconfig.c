@@ -4,19 +4,20 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_CONFIG = 1 << 20 };
+enum { MAX_CONFIG = 1 << 20, USUAL_WINDOW = 4096 };
 
 static const struct family {
 	const char *type;             /* model_type */
 	enum arch arch;
 	const char *whole, *bare;     /* architectures with and without a language head */
 	const char *also;             /* with the language head and more, which is left out */
-	bool qkv_bias, windows;
+	bool qkv_bias;
+	bool windows;                 /* attention sees sliding windows unless the file says otherwise */
 } families[] = {
     {"gpt2", ARCH_GPT2, "GPT2LMHeadModel", "GPT2Model", NULL, false, false},
     {"llama", ARCH_LLAMA, "LlamaForCausalLM", "LlamaModel", NULL, false, false},
     {"mistral", ARCH_LLAMA, "MistralForCausalLM", "MistralModel", NULL, false, true},
-    {"qwen2", ARCH_LLAMA, "Qwen2ForCausalLM", "Qwen2Model", NULL, true, true},
+    {"qwen2", ARCH_LLAMA, "Qwen2ForCausalLM", "Qwen2Model", NULL, true, false},
     {"bert", ARCH_BERT, "BertForMaskedLM", "BertModel", "BertForPreTraining", false, false},
     {"roberta", ARCH_ROBERTA, "RobertaForMaskedLM", "RobertaModel", NULL, false, false},
 };
@@ -104,10 +105,10 @@ check_attention(const json_t *j, const struct family *f, size_t context, struct 
 	if (share < 1 || share > 1)
 		return err_set(e, ERR_DATA, "`partial_rotary_factor' is %g; only 1 is supported", share);
 	size_t window;
-	const json_t *uses = json_object_get(j, "use_sliding_window");
-	if (!f->windows || json_is_false(uses))
+	const json_t *given = json_object_get(j, "sliding_window");
+	if (!f->windows)
 		return 0;
-	if (get_size(j, "sliding_window", context, &window, e))
+	if (get_size(j, "sliding_window", given ? context : USUAL_WINDOW, &window, e))
 		return -1;
 	if (window < context)
 		return err_set(e, ERR_DATA, "`sliding_window' is %zu, smaller than the context of %zu tokens; attention over all of it"

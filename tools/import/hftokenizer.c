@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "common/cli.h"
 #include "import/model.h"
+#include "shards.h"
 #include "text/tokenizer.h"
 
 /* A file of the folder as JSON; NULL when it is not there. */
@@ -29,17 +30,6 @@ json_of(const char *folder, const char *name)
 	return j;
 }
 
-/* The name of a special token, owned; NULL when the id is none. */
-static char *
-special_name(const struct vocab *v, json_int_t id)
-{
-	size_t n;
-	if (id < 0 || id >= (json_int_t)v->n || !v->tokens[id].special)
-		return NULL;
-	const uint8_t *p = vocab_bytes(v, (int32_t)id, &n);
-	return strndup((const char *)p, n);
-}
-
 /* Several ends may be given, of which the first ends a document. */
 static void
 end_documents(struct vocab *v, const char *folder)
@@ -49,38 +39,86 @@ end_documents(struct vocab *v, const char *folder)
 	const json_t *eos = json_object_get(j, "eos_token_id");
 	if (json_is_array(eos))
 		eos = json_array_get(eos, 0);
-	char *begin = special_name(v, v->begin), *end = json_is_integer(eos) ? special_name(v, json_integer_value(eos)) : NULL;
-	if (end && vocab_surround(v, begin, end, &e))
+	char *begin = NULL, *end = NULL;
+	if (vocab_name(v, v->begin, &begin, &e) || vocab_name(v, json_is_integer(eos) ? json_integer_value(eos) : -1, &end, &e) ||
+	    (end && vocab_surround(v, begin, end, &e)))
 		cli_fail(&e);
 	free(begin);
 	free(end);
 	json_decref(j);
 }
 
+/* Embeddings often have more rows than there are tokens, so that their number divides well. */
+static void
+fill(struct vocab *v, size_t rows)
+{
+	struct err e;
+	struct vocab full;
+	const struct token unused = {.left = -1, .right = -1, .rank = -1};
+	if (v->n >= rows)
+		return;
+	char *begin = NULL, *end = NULL;
+	if (vocab_name(v, v->begin, &begin, &e) || vocab_name(v, v->end, &end, &e) || vocab_copy(&full, v, &e))
+		cli_fail(&e);
+	while (full.n < rows)
+		if (vocab_add(&full, &unused, NULL, 0, &e))
+			cli_fail(&e);
+	if (vocab_finish(&full, begin, end, &e))
+		cli_fail(&e);
+	vocab_free(v);
+	*v = full;
+	free(begin);
+	free(end);
+}
+
+/* A file of its own, as later versions write it; NULL when there is none. */
+static char *
+template_file(const char *folder, size_t *n)
+{
+	struct err e;
+	char *path, *text = NULL;
+	if (asprintf(&path, "%s/chat_template.jinja", folder) < 0)
+		cli_die(ERR_RUNTIME, "out of memory");
+	if (access(path, F_OK) == 0) {
+		if (!(text = file_bytes(path, 1 << 20, n, &e)))
+			cli_fail(&e);
+		import_note(path);
+	}
+	free(path);
+	return text;
+}
+
 static void
 take_template(struct vocab *v, const char *folder)
 {
 	struct err e;
+	size_t n = 0;
+	char *own = template_file(folder, &n);
 	json_t *j = json_of(folder, "tokenizer_config.json");
-	const json_t *text = json_object_get(j, "chat_template");
-	int known = json_is_string(text) ? vocab_set_jinja(v, json_string_value(text), json_string_length(text), &e) : 0;
+	const json_t *given = json_object_get(j, "chat_template");
+	const char *text = own ? own : json_string_value(given);
+	int known = text ? vocab_set_jinja(v, text, own ? n : json_string_length(given), &e) : 0;
 	if (known < 0)
 		cli_fail(&e);
-	if (text && !json_is_null(text) && !known)
+	if ((own || (given && !json_is_null(given))) && !known)
 		cli_warn("left out: the chat template, which is none that is built in; tgraft --template gives the model one");
 	json_decref(j);
+	free(own);
 }
 
 void
-hf_vocabulary(struct vocab_file *v, const char *folder, const struct config *c)
+hf_vocabulary(struct vocab_file *v, const char *folder, const struct config *c, size_t rows)
 {
 	struct err e;
 	struct vocab own;
 	struct ten_head h = {0};
 	struct tokenizer_files f;
 	const struct tokenizer_options usual = {.rule = -1};
-	if (tokenizer_find(&f, folder, &e))
+	if (tokenizer_find(&f, folder, &e)) {
+		if (e.code != ERR_DATA)
+			cli_fail(&e);
 		return;
+	}
 	if (tokenizer_load_files(&own, &f, &usual, &e)) {
 		err_prefix(&e, "the tokenizer, which --vocab FILE would replace");
 		cli_fail(&e);
@@ -90,6 +128,7 @@ hf_vocabulary(struct vocab_file *v, const char *folder, const struct config *c)
 	tokenizer_files_free(&f);
 	if (own.end < 0 && !config_traits(c)->encoder)
 		end_documents(&own, folder);
+	fill(&own, rows);
 	take_template(&own, folder);
 	if (vocab_head(&h, &own, &e))
 		cli_fail(&e);

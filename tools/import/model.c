@@ -166,8 +166,11 @@ static void
 load_vocabulary(struct loading *l, struct vocab_file *v)
 {
 	struct err e;
+	size_t at = find(l, l->table.items[0].foreign);
+	if (at != SIZE_MAX)
+		check_shape(l->shards.tensors[at], &l->table.items[0]); /* the number of tokens is believed from here on */
 	if (!l->o->vocabulary)
-		hf_vocabulary(v, l->o->folder, &l->cfg);
+		hf_vocabulary(v, l->o->folder, &l->cfg, at != SIZE_MAX ? l->cfg.vocab : 0);
 	else if (vocab_file_load(v, l->o->vocabulary, &e))
 		cli_fail(&e);
 	if (v->vocab.n > l->cfg.vocab)
@@ -197,9 +200,11 @@ import_model(const struct model_import *m)
 	struct loading l = {.o = m};
 	struct vocab_file v = {0};
 	read_config(&l);
+	if (shards_open(&l.shards, m->folder, "model", &e) || params_build(&l.table, &l.cfg, &e))
+		cli_fail(&e);
+	l.stripped = find(&l, l.table.items[0].foreign) == SIZE_MAX;
 	load_vocabulary(&l, &v);
-	if (shards_open(&l.shards, m->folder, "model", &e) || params_build(&l.table, &l.cfg, &e) ||
-	    model_head(&l.head, &l.cfg, &l.table, v.id, &e))
+	if (model_head(&l.head, &l.cfg, &l.table, v.id, &e))
 		cli_fail(&e);
 	if (v.vocab.chat_template) {
 		char id[33];
@@ -214,7 +219,6 @@ import_model(const struct model_import *m)
 	l.copies = mem_zalloc(l.table.n, sizeof *l.copies, "tensors", &e);
 	if (!l.used || !l.values || !l.copies)
 		cli_fail(&e);
-	l.stripped = find(&l, l.table.items[0].foreign) == SIZE_MAX;
 	place_all(&l);
 	check_rest(&l);
 	write_model(&l, &v);
