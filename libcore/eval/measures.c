@@ -15,15 +15,6 @@ measure_name(enum measure m)
 	return names[m];
 }
 
-int
-measure_of(const char *name)
-{
-	for (int i = 0; i < MEASURES; i++)
-		if (strcmp(names[i], name) == 0)
-			return i;
-	return -1;
-}
-
 bool
 measure_applies(enum measure m, enum task task)
 {

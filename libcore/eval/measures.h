@@ -48,7 +48,6 @@ enum measure {
 };
 
 const char *measure_name(enum measure m); /* "accuracy" ... */
-int measure_of(const char *name);         /* or -1 */
 bool measure_applies(enum measure m, enum task task);
 /* Smaller is better. */
 static inline bool

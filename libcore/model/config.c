@@ -85,13 +85,6 @@ index_of(const char *const *names, const char *name, size_t n)
 	return -1;
 }
 
-int
-config_task(const char *name)
-{
-	int i = index_of(tasks, name, strlen(name));
-	return i == TASK_NONE ? -1 : i;
-}
-
 const char *
 config_task_name(enum task t)
 {

@@ -76,8 +76,7 @@ config_head_dim(const struct config *c)
 	return c->head_size ? c->head_size : c->width / c->heads;
 }
 
-/* "classify", "multilabel", "tag", "regress"; -1 when unknown. */
-int config_task(const char *name);
+/* "classify", "multilabel", "tag", "regress". */
 const char *config_task_name(enum task t);
 /* "query,value" -> bits; 0 and ERR_USAGE when a name is unknown. */
 unsigned config_lora_targets(const char *names, struct err *e);

@@ -58,22 +58,49 @@ sum(const size_t *v, size_t n)
 	return total;
 }
 
+/* What a rank owns of `trained` numbers, at most; gaps of the alignment are not counted. */
+static size_t
+share_of(size_t trained, size_t ranks)
+{
+	return trained / ranks + (trained % ranks != 0);
+}
+
+/* What exchange_open takes and what of it is touched: parts of what this rank owns from the others, and in rank 0, for a checkpoint,
+ * a set of moments, each at its place in the table. */
+static void
+exchange_memory(struct train_memory *m, size_t *reserved, size_t table, size_t trained, size_t ranks)
+{
+	size_t parts, both;
+	struct arena a = {0};
+	*reserved = m->exchanged = 0;
+	if (ranks == 1)
+		return;
+	*reserved = m->exchanged = SIZE_MAX;
+	if (mul_overflows(share_of(trained, ranks), ranks - 1, &parts) || add_overflows(parts, trained, &both))
+		return;
+	arena_carve(&a, parts > table ? parts : table, sizeof(real));
+	*reserved = a.overflow ? SIZE_MAX : a.used;
+	m->exchanged = (both < table ? both : table) * sizeof(real);
+}
+
 void
 trainer_memory(struct train_memory *m, const struct config *cfg, const struct params *table, const struct train_opts *o,
-    size_t trained)
+    size_t trained, size_t ranks)
 {
 	struct trainer t = {.cfg = cfg, .table = table, .opts = *o};
 	struct arena a = {0}, model = {0};
 	carve(&t, &a);
 	carve_model(&t, &model);
 	size_t trunk = trunk_memory(cfg, room(o), o->max_keys, keep(o)), own = a.overflow ? SIZE_MAX : a.used - model.used;
+	size_t exchanged;
+	exchange_memory(m, &exchanged, table->size, trained, ranks);
 	m->weights = table->size * sizeof(real);
 	m->gradients = trained * sizeof(real);
-	m->moments = 2 * trained * sizeof(real);
+	m->moments = 2 * share_of(trained, ranks) * sizeof(real);
 	m->activations = sum((size_t[]){trunk, own}, 2);
 	m->logits = o->no_language ? 0 : lm_head_memory(cfg, room(o));
-	m->total = sum((size_t[]){m->weights, m->gradients, m->moments, m->activations, m->logits}, 5);
-	m->reserved = sum((size_t[]){a.overflow ? SIZE_MAX : a.used, trunk, m->logits}, 3);
+	m->total = sum((size_t[]){m->weights, m->gradients, m->moments, m->activations, m->logits, m->exchanged}, 6);
+	m->reserved = sum((size_t[]){a.overflow ? SIZE_MAX : a.used, trunk, m->logits, exchanged}, 4);
 }
 
 int

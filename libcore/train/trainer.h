@@ -79,11 +79,12 @@ void trainer_how(struct trainer *t);
  * takes no memory. SIZE_MAX when absurd. */
 struct train_memory {
 	size_t weights, gradients, moments, activations, logits;
+	size_t exchanged;  /* between ranks: rank 0's, which has most; 0 where there is one rank */
 	size_t total, reserved;
 };
-/* What trainer_open would take when `trained` numbers are trained. */
+/* What trainer_open and, in a team of so many ranks, exchange_open would take when `trained` numbers are trained. */
 void trainer_memory(struct train_memory *m, const struct config *cfg, const struct params *table, const struct train_opts *o,
-    size_t trained);
+    size_t trained, size_t ranks);
 
 /* Freezes or thaws the tensors of the slots first to last, for good. */
 void trainer_freeze(struct trainer *t, enum slot first, enum slot last, bool frozen);

@@ -67,6 +67,19 @@ same 'tfinetune' 2 tfinetune -q -m bert.ten --task classify --eval labelled.ten 
 same 'tfinetune of adapters' 3 tfinetune -q -m bert.ten --task classify --lora 2 --steps 20 --warmup 5 labelled.ten
 same 'tfinetune that thaws' 2 tfinetune -q -m bert.ten --task classify --unfreeze 4 --steps 20 --warmup 5 labelled.ten
 
+# ---- the plan of the memory ----
+ranks 2 tpretrain --plan -m init.ten -b 8 train.ten >plan
+is 'the plan has what ranks exchange' "$(cut -d ' ' -f 1 plan | tr '\n' ' ')" 'weights gradients moments activations logits exchanged other total available '
+case $(nm -D "$BUILD/bin/tpretrain" 2>/dev/null) in *asan*) false ;; *) command -v /usr/bin/time >/dev/null ;; esac && {
+	tinit -q --layers 6 --heads 4 --width 384 --context 32 --vocab vocab.ten -o deep.ten
+	for n in 2 4; do
+		planned=$(ranks $n tpretrain --plan -m deep.ten -b 4 train.ten | awk '$1 == "total" { print $2 }')
+		ranks $n /usr/bin/time -f %M tpretrain -q -m deep.ten -b 4 --steps 2 --save-every 1 -o deep.out.ten train.ten 2>taken
+		ok "$n ranks take what is planned" awk -v planned="$planned" '{ mb = $1 / 1024; most = mb > most ? mb : most }
+			END { exit !(NR >= 2 && most < 1.1 * planned && most > 0.9 * planned - 24) }' taken
+	done
+}
+
 # ---- checkpoints ----
 train() { # NAME [RANKS]: 400 steps
 	[ -z "$2" ] || { ranks "$2" tpretrain $base --steps 400 --save-every 20 --log "$1.log" -o "$1.ten" train.ten; return; }

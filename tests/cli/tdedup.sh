@@ -26,6 +26,9 @@ run 'tokens' 0 '' "~ records_out=$n " tdedup twice.ten -o once.ten
 run 'compressed' 0 '' '' sh -c 'tdedup -q -z twice.ten | tdedup -q -o z.ten; tdump --csv z.ten >a; tdump --csv once.ten | cmp - a'
 run 'no record' 0 '' 'tdedup: records_in=0 records_out=0 dropped_exact=0 dropped_near=0' sh -c 'tcat -q -r 0:0 small.ten | tdedup --near -o none.ten'
 run 'a stream of several segments' 0 '' '~ records_out=5 ' sh -c 'cat small.ten small.ten | tdedup -o two.ten'
+python3 -c 'for i in range(8): print(" ".join("w%d" % (1000 + i if j == 300 else j) for j in range(600)))' | python3 -c 'import json, sys
+for t in sys.stdin: print(json.dumps({"text": t.strip(), "label": "a"}))' | timport -q --as labelled -o one_word.ten
+run 'at 1 only what has the same shingles' 0 '' '~ records_out=8 ' tdedup --near --threshold 1 --signature 8 one_word.ten -o eight.ten
 run 'and nearly' 0 '' '~ records_in=18 records_out=4 dropped_exact=13 dropped_near=1$' sh -c 'cat small.ten small.ten >seg.ten; tdedup --near seg.ten -o two.ten'
 run 'clusters of exact copies' 0 '' '' tdedup -q --clusters clusters.ten small.ten -o kept2.ten
 is 'who is like whom' "$(tdump --csv clusters.ten)" 'record,cluster,kept,similarity

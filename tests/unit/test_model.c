@@ -12,6 +12,7 @@
 
 #include "base/rng.h"
 #include "math/gemm.h"
+#include "train/exchange.h"
 #include "train/trainer.h"
 
 static const struct config shape = {.arch = ARCH_LLAMA, .layers = 2, .heads = 4, .kv_heads = 2,
@@ -117,9 +118,14 @@ gradient_of(const struct config *c, bool recompute, double dropout, size_t *memo
 	real *g = calloc(p.size, sizeof *g);
 	memcpy(g, t.g, p.size * sizeof *g);
 	struct train_memory m;
-	trainer_memory(&m, c, &p, &o, p.size);
+	trainer_memory(&m, c, &p, &o, p.size, 1);
 	assert_int_equal(m.reserved, t.arena.size + t.trunk.arena.size + t.head.arena.size);
 	*memory = m.activations;
+	struct team team = {.rank = 1, .size = 3};
+	assert_int_equal(exchange_open(&t, &team, &e), 0);
+	size_t alone = m.reserved;
+	trainer_memory(&m, c, &p, &o, p.size, team.size);
+	assert_int_equal(m.reserved, alone + t.exchange->arena.size);
 	trainer_close(&t);
 	rows_free(&r);
 	params_free(&p);

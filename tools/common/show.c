@@ -314,7 +314,8 @@ show_csv(FILE *out, const struct ten_field *f, const struct ten_value *v)
 
 /* ---- heads ---- */
 
-void
+/* "int32 [ragged, 4]" */
+static void
 show_type(FILE *out, const struct ten_field *f)
 {
 	static const char *const names[] = {"?", "uint", "int", "float", "bfloat", "text"};

@@ -25,8 +25,6 @@ bool show_is_utf8(const void *p, size_t n, size_t *at);
  * around. Stops after `limit` characters (0: none) and returns whether it did. */
 bool show_text(FILE *out, const void *p, size_t n, size_t limit);
 
-/* "int32 [ragged, 4]" */
-void show_type(FILE *out, const struct ten_field *f);
 /* Kind, fields and key-values, of which at most `limit` characters each. */
 void show_schema(FILE *out, const struct ten_head *h, size_t limit);
 /* The last step, under each step its inputs, indented. A step that two others share is shown

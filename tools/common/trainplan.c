@@ -72,7 +72,7 @@ plan(const struct train_run *r, const struct train_opts *o, size_t trained)
 		struct contrast_opts c = train_contrast_opts(r);
 		objective = contrast_memory(&r->cfg, &r->table, &c);
 	}
-	trainer_memory(&p.m, &r->cfg, &r->table, o, trained);
+	trainer_memory(&p.m, &r->cfg, &r->table, o, trained, team_size(r->team));
 	p.other = sum(objective, PROGRAM + (size_t)omp_get_max_threads() * THREAD);
 	p.total = sum(p.m.total, p.other);
 	p.reserved = sum(p.m.reserved, objective);
@@ -97,6 +97,8 @@ print(const struct plan *p, size_t available, const char *what)
 	line("moments", p->m.moments, "");
 	line("activations", p->m.activations, "");
 	line("logits", p->m.logits, "");
+	if (p->m.exchanged)
+		line("exchanged", p->m.exchanged, "");
 	line("other", p->other, "");
 	line("total", p->total, "");
 	snprintf(why, sizeof why, " (%s)", what);
@@ -139,8 +141,9 @@ train_plan(struct train_run *r, const struct train_opts *o)
 	const char *what;
 	size_t trained = trained_numbers(r, o), available = machine_memory(&what), space = machine_address_space();
 	struct plan p = plan(r, o, trained);
-	if (r->team) /* the ranks of a machine share its memory */
+	if (r->team) /* the ranks of a machine share its memory, of which none takes any before all have looked */
 		available /= r->team->neighbours;
+	train_sum(r, &(double){0}, 1);
 	bool known = r->data.map || r->data.stated; /* else rows may be far shorter than what is planned for */
 	bool too_much = known && p.total > available, too_wide = p.reserved > space;
 	if (r->plan && train_leads(r))

@@ -131,7 +131,7 @@ join_pair(void *ctx, size_t a, size_t b, struct err *e)
 	if (x == y)
 		return 0;
 	double same = minhash_similarity(s->signatures + a * k, s->signatures + b * k, k);
-	if (fabs(same - s->rules.threshold) < j->error && j->checks[b] < CHECKS) {
+	if (fabs(same - s->rules.threshold) <= j->error && j->checks[b] < CHECKS) {
 		j->checks[b]++;
 		if (exact_similarity(j, a, b, &same, e))
 			return -1;
