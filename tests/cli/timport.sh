@@ -61,6 +61,8 @@ printf '{"text": "a"}\n' >none.jsonl
 fails 'a label that is missing' 3 timport --as labelled none.jsonl -o x.ten
 ok 'names the field' grep -qx "timport: none.jsonl: line 1: has no field \`label'" "$T.err"
 echo '{"text": "a", "labels": ["s", "t"], "n": 3, "who": "me"}' >m.jsonl
+is 'a kept field that opinions have, too' "$(echo '{"text": "a", "label": "b", "rater": "r", "weight": 2}' | timport -q --as labelled --keep rater,weight | lines)" \
+	'{"text":"a","label":"b","rater":"r","weight":"2"}'
 is 'several labels, kept fields' "$(timport -q --as multilabel --keep who,n m.jsonl | lines)" '{"text":"a","labels":"s\nt","who":"me","n":"3"}'
 printf 'text\tlabels\na\ts|t\nb\t\n' >m.tsv
 is 'several labels in a table, or none' "$(timport -q --as multilabel --format tsv m.tsv | lines)" '{"text":"a","labels":"s\nt"}

@@ -99,7 +99,8 @@ sample_fields(const struct sample_rules *r, struct ten_head *h, struct err *e)
 bool
 sample_lacks(const struct sample *s, const char *name)
 {
-	for (size_t i = 0; i < options_of(s->rules->kind); i++)
+	size_t n = import_is_opinion(s->rules->kind) ? options_of(s->rules->kind) : 0;
+	for (size_t i = 0; i < n; i++)
 		if (strcmp(optional[i].name, name) == 0)
 			return !(s->opinion.seen >> i & 1);
 	return false;

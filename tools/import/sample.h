@@ -73,7 +73,7 @@ int sample_hash(struct sample *s, const struct ten_head *h, struct ten_value *v,
 /* Of opinions: how many records the sample makes, and the values of the i-th. */
 size_t sample_records(const struct sample *s);
 int sample_opinion(struct sample *s, size_t i, struct ten_value *v, struct err *e);
-/* Of opinions: the field called `name` is one that no sample had, so the output does without. */
+/* The field called `name` is one that opinions may have and no sample had, so the output does without. */
 bool sample_lacks(const struct sample *s, const char *name);
 
 /* Each 0, or -1 with *e filled: ERR_DATA says what is wrong with the record, without place. */
