@@ -89,6 +89,17 @@ is 'CoNLL with names' "$(timport -q --format conll --skip-bad --columns tokens,p
 fails 'CoNLL: too few columns' 3 timport --format conll --columns tokens,pos,chunk,tags n.conll -o x.ten
 ok 'at its line' grep -q '^timport: n.conll: line 8: has 3 columns' "$T.err"
 
+python3 -c 'print("w", *["c%d" % i for i in range(64)])' >wide.conll
+run 'more columns than are kept apart' 3 '' 'timport: wide.conll: line 1: has 65 columns, more than 64' timport --format conll wide.conll -o x.ten
+
+# ---- NULs are no blanks ----
+printf '{"text": "a"}\n\0\0\0\n' >nul.jsonl
+run 'a line of NULs' 3 '' 'timport: nul.jsonl: line 2: byte 1: a value is expected' timport nul.jsonl -o x.ten
+run 'nor in JSON lines of texts' 3 '' 'tvocab: nul.jsonl: line 2: byte 1: a value is expected' tvocab --jsonl nul.jsonl -o x.ten
+is 'a word of CoNLL' "$(printf 'a\0b O\n' | timport -q --format conll | lines)" '{"text":"a\u0000b","word_ends":[3],"tags":"O"}'
+printf 'text\tvalue\na\t1\0002\n' >nul.tsv
+fails 'a number' 3 timport --as value --format tsv nul.tsv -o x.ten
+
 # ---- chats ----
 cat >chat.jsonl <<'END'
 {"messages": [{"role": "system", "content": "Be short."}, {"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]}

@@ -95,15 +95,6 @@ append_json(struct doc_batch *b, const char *text, size_t n)
 	append(b, t->text, t->n);
 }
 
-static bool
-blank_line(const char *text, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (!strchr(" \t\r\n", text[i]))
-			return false;
-	return true;
-}
-
 bool
 doc_batch_next(struct doc_batch *b)
 {
@@ -121,7 +112,7 @@ doc_batch_next(struct doc_batch *b)
 			close_file(b);
 		else if (!b->opts->jsonl)
 			append(b, text, n);
-		else if (blank_line(text, n))
+		else if (document_is_blank(text, n))
 			b->line++;
 		else
 			append_json(b, text, n);

@@ -80,7 +80,7 @@ bool sample_lacks(const struct sample *s, const char *name);
 void sample_reset(struct sample *s);
 int sample_text(struct sample *s, const char *text, size_t n, struct err *e);
 int sample_label(struct sample *s, const char *name, size_t n, struct err *e);  /* one more */
-int sample_number(struct sample *s, const char *text, struct err *e);           /* the value */
+int sample_number(struct sample *s, const char *text, size_t n, struct err *e); /* the value; a NUL is behind it */
 int sample_word(struct sample *s, const char *word, size_t n, struct err *e);
 int sample_turn(struct sample *s, enum chat_role role, const char *text, size_t n, struct err *e);
 int sample_keep(struct sample *s, size_t i, const char *text, size_t n, struct err *e);
