@@ -92,6 +92,13 @@ ok 'at its line' grep -q '^timport: n.conll: line 8: has 3 columns' "$T.err"
 python3 -c 'print("w", *["c%d" % i for i in range(64)])' >wide.conll
 run 'more columns than are kept apart' 3 '' 'timport: wide.conll: line 1: has 65 columns, more than 64' timport --format conll wide.conll -o x.ten
 
+printf 'text\tn\ttext\na\t1\tb\n' >twice.tsv
+run 'a column that comes twice' 3 '' "timport: twice.tsv: has two columns called \`text'" timport --format tsv twice.tsv -o x.ten
+is 'which nobody asks for' "$(timport -q --format tsv --field text=n twice.tsv | lines)" '{"text":"1"}'
+fails 'fields that are kept twice' 2 timport --format tsv --keep k,k twice.tsv -o x.ten
+fails 'a kept field with the name of our own' 2 timport --format tsv --keep text twice.tsv -o x.ten
+fails 'an id beside a field called so' 2 timport --format tsv --keep id --id n twice.tsv -o x.ten
+
 # ---- NULs are no blanks ----
 printf '{"text": "a"}\n\0\0\0\n' >nul.jsonl
 run 'a line of NULs' 3 '' 'timport: nul.jsonl: line 2: byte 1: a value is expected' timport nul.jsonl -o x.ten

@@ -94,10 +94,17 @@ import_json(struct importing *m, int fd)
 static size_t
 column_of(const struct importing *m, const struct table_row *names, const char *name)
 {
-	for (size_t i = 0; i < names->n; i++)
-		if (strcmp(table_cell(names, i), name) == 0)
-			return i;
-	cli_die(ERR_DATA, "%s: has no column `%s'", m->file, name);
+	size_t found = SIZE_MAX;
+	for (size_t i = 0; i < names->n; i++) {
+		if (strcmp(table_cell(names, i), name) != 0)
+			continue;
+		if (found != SIZE_MAX)
+			cli_die(ERR_DATA, "%s: has two columns called `%s'", m->file, name);
+		found = i;
+	}
+	if (found == SIZE_MAX)
+		cli_die(ERR_DATA, "%s: has no column `%s'", m->file, name);
+	return found;
 }
 
 void
