@@ -178,8 +178,9 @@ static void
 prepare(struct importing *m, struct ten_head *h)
 {
 	struct err e;
-	if (sample_open(&m->sample, &m->rules, &e) || sample_fields(&m->rules, h, &e) ||
-	    !(m->values = mem_zalloc(h->nfields, sizeof *m->values, "fields", &e)))
+	if (sample_fields(&m->rules, h, &e))
+		cli_die(e.code == ERR_DATA ? ERR_USAGE : e.code, "--keep, --id: %s", e.msg);
+	if (sample_open(&m->sample, &m->rules, &e) || !(m->values = mem_zalloc(h->nfields, sizeof *m->values, "fields", &e)))
 		cli_fail(&e);
 	m->head = h;
 	if (!import_is_opinion(m->rules.kind) && (!has_classes(m) || m->rules.given)) {
@@ -221,7 +222,12 @@ check_options(const struct importing *m)
 static void
 import_arrays(char **files, size_t n)
 {
+	struct err e;
+	struct ten_head h = {0};
 	struct arrays a = {files, n, columns ? columns : "values", model, output, zstd, quiet};
+	if (strchr(a.name, ',') || ten_head_add(&h, a.name, TEN_UINT, 8, 0, NULL, &e))
+		cli_die(ERR_USAGE, "--columns %s: is not the name of one field", a.name);
+	ten_head_free(&h);
 	(format == FORMAT_NPY ? import_npy : import_llmc)(&a);
 }
 

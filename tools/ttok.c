@@ -14,7 +14,7 @@
 static const char *model, *output;
 static uint64_t threads = 1;
 static bool decode, special, words, keep_text, from_records, quiet;
-static struct doc_opts docs;
+static struct doc_opts docs = DOC_OPTS_DEFAULT;
 static int zstd;
 
 static const struct cli_opt opts[] = {
@@ -379,8 +379,10 @@ main(int argc, char **argv)
 		omp_set_num_threads((int)threads);
 	if (vocab_file_load(&f, model, &e))
 		cli_fail(&e);
-	if (from_records && (decode || n > 1 || docs.jsonl || docs.separator))
+	if (from_records && (decode || n > 1 || doc_opts_given(&docs)))
 		cli_die(ERR_USAGE, "--records reads one stream of records, which have no text to divide");
+	if (decode && (words || keep_text || doc_opts_given(&docs)))
+		cli_die(ERR_USAGE, "-d makes text of records; options of what is made of text are not for it");
 	if (from_records)
 		encode_records(&f, n ? operands[0] : NULL);
 	else if (decode)

@@ -19,7 +19,7 @@ static int type, pattern = PRETOKEN_GPT4;
 static struct cli_list specials;
 static bool no_special, no_bytes, quiet;
 static const char *begin, *end, *output;
-static struct doc_opts docs;
+static struct doc_opts docs = DOC_OPTS_DEFAULT;
 
 static const struct cli_opt opts[] = {
     {'n', "size", "N", CLI_U64, &size, "tokens in all, bytes and special ones included (default 4096)", 1, 1 << 24, 0, false},

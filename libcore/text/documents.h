@@ -18,6 +18,22 @@ enum document_split {
 	SPLIT_SEPARATOR
 };
 
+static inline bool
+document_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* Whether a line has nothing but blanks and its end. A NUL is no blank. */
+static inline bool
+document_is_blank(const char *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!document_blank(p[i]))
+			return false;
+	return true;
+}
+
 struct documents {
 	struct infile in;
 	const char *name;   /* for messages, borrowed */

@@ -264,7 +264,7 @@ value_of(struct scan *s, struct jnode *j, const char *dot, const char *exponent)
 	bool negative = *j->text == '-';
 	uint64_t v;
 	bool fits = whole(j->text + negative, exponent, &v);
-	if (!dot && exponent == s->at && fits && v <= (uint64_t)INT64_MAX + negative) {
+	if (!dot && exponent == s->at && fits && v <= (uint64_t)INT64_MAX + negative && (v || !negative)) {
 		j->type = JNODE_INTEGER;
 		j->integer = (int64_t)(negative ? 0 - v : v);
 		return 0;

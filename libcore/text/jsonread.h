@@ -25,7 +25,7 @@ struct jnode {
 	const char *text; /* a string: its bytes, decoded, no NUL behind; else as it was written */
 	size_t n;
 	union {
-		int64_t integer; /* INTEGER: written without fraction and exponent, and fits */
+		int64_t integer; /* INTEGER: written without fraction and exponent, and fits; -0 is REAL */
 		double real;
 	};
 };

@@ -135,6 +135,9 @@ is 'its type' "$(tdump --schema f4.ten | sed -n '1p;3p')" 'kind: arrays
 for v in v2 v3; do is "version ${v#v}" "$(timport -q --format npy $v | lines | md5sum)" "$(lines f4.ten | md5sum)"; done
 is 'three dimensions' "$(timport -q --format npy --columns x three | lines)" '{"x":[[1,-2]]}
 {"x":[[3,-4]]}'
+for name in '' 'a,b' "$(printf 'a\tb')"; do
+	fails "not the name of a field: '$name'" 2 timport --format npy --columns "$name" f4 -o x.ten
+done
 is 'numbers' "$(timport -q --format npy scalars | lines)" '{"values":0.1}
 {"values":-3}'
 is 'one number' "$(timport -q --format npy <zero | lines)" '{"values":9223372036854775808}'

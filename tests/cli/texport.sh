@@ -18,8 +18,10 @@ is 'as JSON' "$(tail -n 1 a.jsonl)" '{"text":"x","label":"7"}'
 printf '{"text": "x", "labels": ["s", "t u"], "k": [1, {"a": 2.50}]}\n{"text": "y", "labels": [], "k": "v"}\n' >multi.jsonl
 round multilabel '--as multilabel --keep k' multi.jsonl
 is 'labels are an array' "$(head -n 1 a.jsonl)" '{"text":"x","labels":["s","t u"],"k":"[1,{\"a\":2.50}]"}'
-printf '{"text": "x", "value": 0.1}\n{"text": "y", "value": -12345678901234567}\n{"text": "z", "value": 5e-324}\n' >value.jsonl
+printf '{"text": "x", "value": 0.1}\n{"text": "y", "value": -12345678901234567}\n{"text": "z", "value": 5e-324}\n{"text": "minus nothing", "value": -0}\n' >value.jsonl
 round value '--as value' value.jsonl
+is 'with its sign' "$(tail -n 1 a.jsonl; tail -n 1 b.lines)" '{"text":"minus nothing","value":-0}
+{"text":"minus nothing","value":-0}'
 printf '{"tokens": ["A", "b c", "d"], "tags": ["O", "B-p", "I-p"]}\n{"tokens": ["x"], "tags": ["O"]}\n' >tagged.jsonl
 round tagged '--as tagged' tagged.jsonl
 is 'words and tags' "$(cat a.jsonl)" '{"tokens":["A","b c","d"],"tags":["O","B-p","I-p"]}
@@ -84,7 +86,7 @@ is 'more than waits at a time' "$(texport -q --to jsonl long.ten | md5sum)" "$(l
 # ---- arrays of NumPy ----
 timport -q --as value value.jsonl | texport -q --to npy -o v.npy
 is 'numbers' "$(timport -q --format npy --columns value v.npy | lines)" "$(timport -q --as value value.jsonl | lines -f value)"
-is 'the header' "$(head -c 128 v.npy | tail -c +11 | sed 's/ *$//')" "{'descr': '<f8', 'fortran_order': False, 'shape': (3,), }"
+is 'the header' "$(head -c 128 v.npy | tail -c +11 | sed 's/ *$//')" "{'descr': '<f8', 'fortran_order': False, 'shape': (4,), }"
 printf '\x93NUMPY\1\0\x37\0' >three.npy
 printf "{'descr': '<i2','fortran_order':False,'shape':(2,1,2)}\n" >>three.npy
 printf '\1\0\2\0\375\377\4\0' >>three.npy

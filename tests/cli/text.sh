@@ -53,6 +53,11 @@ ok 'names file and line' grep -q '^ttok: bad.jsonl: line 2: ' "$T.err"
 fails 'another field' 3 ttok -q --jsonl --field body -m vocab.ten good.jsonl -o x.ten
 ok 'names the field' grep -q "good.jsonl: line 1: has no text in field .body'" "$T.err"
 
+fails 'documents that are divided in two ways' 2 ttok --jsonl --separator x -m vocab.ten good.jsonl -o x.ten
+fails 'or these' 2 tvocab --split blank --separator x good.jsonl -o x.ten
+fails 'a field of what is not JSON' 2 tvocab --field body good.jsonl -o x.ten
+fails 'a field of records' 2 ttok --records --field body -m vocab.ten t.ten -o x.ten
+fails 'words of what is decoded' 2 ttok -d --words -m vocab.ten t.ten -o x.ten
 fails 'no vocabulary' 2 ttok stories.txt -o x.ten
 fails 'a vocabulary that is tokens' 3 ttok -m t.ten stories.txt -o x.ten
 fails 'a vocabulary that is text' 3 ttok -m stories.txt stories.txt -o x.ten

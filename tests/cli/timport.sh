@@ -61,6 +61,8 @@ printf '{"text": "a"}\n' >none.jsonl
 fails 'a label that is missing' 3 timport --as labelled none.jsonl -o x.ten
 ok 'names the field' grep -qx "timport: none.jsonl: line 1: has no field \`label'" "$T.err"
 echo '{"text": "a", "labels": ["s", "t"], "n": 3, "who": "me"}' >m.jsonl
+is 'a kept field that opinions have, too' "$(echo '{"text": "a", "label": "b", "rater": "r", "weight": 2}' | timport -q --as labelled --keep rater,weight | lines)" \
+	'{"text":"a","label":"b","rater":"r","weight":"2"}'
 is 'several labels, kept fields' "$(timport -q --as multilabel --keep who,n m.jsonl | lines)" '{"text":"a","labels":"s\nt","who":"me","n":"3"}'
 printf 'text\tlabels\na\ts|t\nb\t\n' >m.tsv
 is 'several labels in a table, or none' "$(timport -q --as multilabel --format tsv m.tsv | lines)" '{"text":"a","labels":"s\nt"}
@@ -86,6 +88,24 @@ is 'CoNLL: the first and the last column' "$(timport -q --format conll n.conll |
 is 'CoNLL with names' "$(timport -q --format conll --skip-bad --columns tokens,pos,chunk,tags --keep pos n.conll | lines)" '{"text":"Ann Lee sat","word_ends":[3,7,11],"tags":"B-p I-p O","pos":"NNP"}'
 fails 'CoNLL: too few columns' 3 timport --format conll --columns tokens,pos,chunk,tags n.conll -o x.ten
 ok 'at its line' grep -q '^timport: n.conll: line 8: has 3 columns' "$T.err"
+
+python3 -c 'print("w", *["c%d" % i for i in range(64)])' >wide.conll
+run 'more columns than are kept apart' 3 '' 'timport: wide.conll: line 1: has 65 columns, more than 64' timport --format conll wide.conll -o x.ten
+
+printf 'text\tn\ttext\na\t1\tb\n' >twice.tsv
+run 'a column that comes twice' 3 '' "timport: twice.tsv: has two columns called \`text'" timport --format tsv twice.tsv -o x.ten
+is 'which nobody asks for' "$(timport -q --format tsv --field text=n twice.tsv | lines)" '{"text":"1"}'
+fails 'fields that are kept twice' 2 timport --format tsv --keep k,k twice.tsv -o x.ten
+fails 'a kept field with the name of our own' 2 timport --format tsv --keep text twice.tsv -o x.ten
+fails 'an id beside a field called so' 2 timport --format tsv --keep id --id n twice.tsv -o x.ten
+
+# ---- NULs are no blanks ----
+printf '{"text": "a"}\n\0\0\0\n' >nul.jsonl
+run 'a line of NULs' 3 '' 'timport: nul.jsonl: line 2: byte 1: a value is expected' timport nul.jsonl -o x.ten
+run 'nor in JSON lines of texts' 3 '' 'tvocab: nul.jsonl: line 2: byte 1: a value is expected' tvocab --jsonl nul.jsonl -o x.ten
+is 'a word of CoNLL' "$(printf 'a\0b O\n' | timport -q --format conll | lines)" '{"text":"a\u0000b","word_ends":[3],"tags":"O"}'
+printf 'text\tvalue\na\t1\0002\n' >nul.tsv
+fails 'a number' 3 timport --as value --format tsv nul.tsv -o x.ten
 
 # ---- chats ----
 cat >chat.jsonl <<'END'

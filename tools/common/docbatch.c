@@ -11,12 +11,22 @@ enum { BATCH_BYTES = 4 << 20, BATCH_DOCS = 1 << 16 };
 
 const char *const doc_splits[] = {"blank", "line", "file", NULL};
 
+bool
+doc_opts_given(const struct doc_opts *o)
+{
+	return o->split >= 0 || o->separator || o->jsonl || o->field;
+}
+
 void
 doc_batch_open(struct doc_batch *b, const struct doc_opts *o, char **files)
 {
 	*b = (struct doc_batch){.opts = o, .files = files};
 	if (o->separator && !*o->separator)
 		cli_die(ERR_USAGE, "--separator needs at least one character");
+	if ((o->split >= 0) + (o->separator != NULL) + o->jsonl > 1)
+		cli_die(ERR_USAGE, "--split, --separator and --jsonl each say what a document is; one of them");
+	if (o->field && !o->jsonl)
+		cli_die(ERR_USAGE, "--field is for --jsonl");
 	for (size_t i = 0; i == 0 || files[i]; i++) {
 		const char *name;
 		int fd = cli_input(files[i], &name);
@@ -47,7 +57,7 @@ open_next(struct doc_batch *b)
 	const char *name, *path = b->files[b->file];
 	int fd = cli_input(path, &name);
 	enum document_split s = b->opts->jsonl ? SPLIT_LINE
-	    : b->opts->separator ? SPLIT_SEPARATOR : (enum document_split)b->opts->split;
+	    : b->opts->separator ? SPLIT_SEPARATOR : b->opts->split < 0 ? SPLIT_BLANK : (enum document_split)b->opts->split;
 	documents_open(&b->docs, fd, name, s, b->opts->separator);
 	b->docs.longest = b->longest;
 	b->open = true;
@@ -95,15 +105,6 @@ append_json(struct doc_batch *b, const char *text, size_t n)
 	append(b, t->text, t->n);
 }
 
-static bool
-blank_line(const char *text, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (!strchr(" \t\r\n", text[i]))
-			return false;
-	return true;
-}
-
 bool
 doc_batch_next(struct doc_batch *b)
 {
@@ -121,7 +122,7 @@ doc_batch_next(struct doc_batch *b)
 			close_file(b);
 		else if (!b->opts->jsonl)
 			append(b, text, n);
-		else if (blank_line(text, n))
+		else if (document_is_blank(text, n))
 			b->line++;
 		else
 			append_json(b, text, n);

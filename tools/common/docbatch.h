@@ -13,12 +13,13 @@
 
 /* The rows of the option table that say what a document is. */
 struct doc_opts {
-	int split;             /* enum document_split but for SEPARATOR */
+	int split;             /* enum document_split but for SEPARATOR; -1 = not given, by blank lines */
 	const char *separator; /* NULL = none */
 	bool jsonl;
 	const char *field;
 };
 extern const char *const doc_splits[];
+#define DOC_OPTS_DEFAULT {.split = -1}
 #define DOC_OPTIONS(d) \
 	{0, "split", "HOW", CLI_CHOICE, &(d)->split, "documents end at blank (lines), line or file (default blank)", 0, 0, doc_splits, false}, \
 	{0, "separator", "TEXT", CLI_TEXT, &(d)->separator, "documents are divided by TEXT, which is left out", 0, 0, 0, false}, \
@@ -40,6 +41,8 @@ struct doc_batch {
 	uint64_t total_bytes, total_docs;
 };
 
+/* Whether one of the options was given. */
+bool doc_opts_given(const struct doc_opts *o);
 /* Notes the files for provenance. `files` is borrowed. Exits through cli_fail, as doc_batch_next. */
 void doc_batch_open(struct doc_batch *b, const struct doc_opts *o, char **files);
 /* The next batch of at least one document; false at the end. */

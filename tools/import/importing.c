@@ -65,15 +65,6 @@ import_text(struct importing *m, int fd)
 
 /* ---- JSON lines ---- */
 
-static bool
-blank(const char *line, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (!strchr(" \t\r\n", line[i]))
-			return false;
-	return true;
-}
-
 void
 import_json(struct importing *m, int fd)
 {
@@ -86,7 +77,7 @@ import_json(struct importing *m, int fd)
 	documents_open(&d, fd, m->file, SPLIT_LINE, NULL);
 	while ((got = documents_next(&d, &line, &n, &e)) > 0) {
 		m->line++;
-		if (blank(line, n))
+		if (document_is_blank(line, n))
 			continue;
 		sample_reset(&m->sample);
 		int rc = jread_parse(&r, line, n, &why) || sample_json(&m->sample, r.nodes, &why) ? -1 : 0;
@@ -103,10 +94,17 @@ import_json(struct importing *m, int fd)
 static size_t
 column_of(const struct importing *m, const struct table_row *names, const char *name)
 {
-	for (size_t i = 0; i < names->n; i++)
-		if (strcmp(table_cell(names, i), name) == 0)
-			return i;
-	cli_die(ERR_DATA, "%s: has no column `%s'", m->file, name);
+	size_t found = SIZE_MAX;
+	for (size_t i = 0; i < names->n; i++) {
+		if (strcmp(table_cell(names, i), name) != 0)
+			continue;
+		if (found != SIZE_MAX)
+			cli_die(ERR_DATA, "%s: has two columns called `%s'", m->file, name);
+		found = i;
+	}
+	if (found == SIZE_MAX)
+		cli_die(ERR_DATA, "%s: has no column `%s'", m->file, name);
+	return found;
 }
 
 void
@@ -147,9 +145,11 @@ import_table(struct importing *m, int fd)
 
 /* ---- CoNLL: a word a line, columns between blanks, sentences between empty lines ---- */
 
+enum { MAX_CELLS = 64 };
+
 struct cells {
-	const char *text[64];
-	size_t size[64], n;
+	const char *text[MAX_CELLS];
+	size_t size[MAX_CELLS], n; /* n may be more than there is room for */
 };
 
 static void
@@ -158,13 +158,14 @@ cells_of(struct cells *c, const char *line, size_t n)
 	c->n = 0;
 	for (size_t i = 0; i < n;) {
 		size_t from = i;
-		while (i < n && !strchr(" \t\r\n", line[i]))
+		while (i < n && !document_blank(line[i]))
 			i++;
-		if (i > from && c->n < 64) {
+		if (i > from && c->n < MAX_CELLS) {
 			c->text[c->n] = line + from;
-			c->size[c->n++] = i - from;
+			c->size[c->n] = i - from;
 		}
-		while (i < n && strchr(" \t\r\n", line[i]))
+		c->n += i > from;
+		while (i < n && document_blank(line[i]))
 			i++;
 	}
 }
@@ -175,6 +176,8 @@ add_line(struct importing *m, const struct cells *c, size_t word, size_t tag, co
     struct err *e)
 {
 	tag = tag == SIZE_MAX ? c->n - 1 : tag;
+	if (c->n > MAX_CELLS)
+		return err_set(e, ERR_DATA, "has %zu columns, more than %d", c->n, MAX_CELLS);
 	if (c->n < 2 || word >= c->n || tag >= c->n || (want && c->n != want))
 		return err_set(e, ERR_DATA, "has %zu columns%s", c->n, c->n < 2 ? ", at least a word and its tag are needed" : "");
 	for (size_t i = 0; i < import_kept(&m->rules) && m->sample.n == 0; i++)

@@ -197,7 +197,7 @@ add_fields(struct sample *s, const struct jnode *j, struct err *e)
 		if (!jnode_is_number(v))
 			return err_set(e, ERR_DATA, v ? "field `%.60s' is not a number" : "has no field `%.60s'", names[NAME_VALUE]);
 		snprintf(number, sizeof number, "%.17g", jnode_number(v));
-		return add_text(s, j, names[NAME_TEXT], e) || sample_number(s, number, e);
+		return add_text(s, j, names[NAME_TEXT], e) || sample_number(s, number, strlen(number), e);
 	case IMPORT_TAGGED:
 		return add_words(s, j, names[NAME_TOKENS], e) || add_labels(s, j, names[NAME_TAGS], e);
 	case IMPORT_CHAT:

@@ -99,7 +99,8 @@ sample_fields(const struct sample_rules *r, struct ten_head *h, struct err *e)
 bool
 sample_lacks(const struct sample *s, const char *name)
 {
-	for (size_t i = 0; i < options_of(s->rules->kind); i++)
+	size_t n = import_is_opinion(s->rules->kind) ? options_of(s->rules->kind) : 0;
+	for (size_t i = 0; i < n; i++)
 		if (strcmp(optional[i].name, name) == 0)
 			return !(s->opinion.seen >> i & 1);
 	return false;
@@ -245,11 +246,11 @@ sample_learn(const struct sample *s, struct err *e)
 }
 
 int
-sample_number(struct sample *s, const char *text, struct err *e)
+sample_number(struct sample *s, const char *text, size_t n, struct err *e)
 {
 	char *end;
 	s->value = strtod(text, &end);
-	if (end == text || *end || !isfinite(s->value))
+	if (end == text || end != text + n || !isfinite(s->value))
 		return err_set(e, ERR_DATA, "the value `%.40s' is not a number", text);
 	return 0;
 }
@@ -345,7 +346,7 @@ sample_row(struct sample *s, const struct table_row *row, const size_t column[IM
 		switch (i) {
 		case NAME_TEXT: rc = sample_text(s, cell, n, e); break;
 		case NAME_LABEL: rc = sample_label(s, cell, n, e); break;
-		case NAME_VALUE: rc = sample_number(s, cell, e); break;
+		case NAME_VALUE: rc = sample_number(s, cell, n, e); break;
 		case NAME_PROMPT: rc = sample_turn(s, ROLE_USER, cell, n, e); break;
 		case NAME_COMPLETION: rc = sample_turn(s, ROLE_ASSISTANT, cell, n, e); break;
 		case NAME_LABELS:

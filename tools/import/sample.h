@@ -73,14 +73,14 @@ int sample_hash(struct sample *s, const struct ten_head *h, struct ten_value *v,
 /* Of opinions: how many records the sample makes, and the values of the i-th. */
 size_t sample_records(const struct sample *s);
 int sample_opinion(struct sample *s, size_t i, struct ten_value *v, struct err *e);
-/* Of opinions: the field called `name` is one that no sample had, so the output does without. */
+/* The field called `name` is one that opinions may have and no sample had, so the output does without. */
 bool sample_lacks(const struct sample *s, const char *name);
 
 /* Each 0, or -1 with *e filled: ERR_DATA says what is wrong with the record, without place. */
 void sample_reset(struct sample *s);
 int sample_text(struct sample *s, const char *text, size_t n, struct err *e);
 int sample_label(struct sample *s, const char *name, size_t n, struct err *e);  /* one more */
-int sample_number(struct sample *s, const char *text, struct err *e);           /* the value */
+int sample_number(struct sample *s, const char *text, size_t n, struct err *e); /* the value; a NUL is behind it */
 int sample_word(struct sample *s, const char *word, size_t n, struct err *e);
 int sample_turn(struct sample *s, enum chat_role role, const char *text, size_t n, struct err *e);
 int sample_keep(struct sample *s, size_t i, const char *text, size_t n, struct err *e);
