@@ -127,4 +127,11 @@ fails 'a field of JSON' 2 texport --to jsonl --field ids t.ten
 head -c 300 t.ten >cut
 fails 'cut short' 3 texport --to csv cut -o x
 ok 'refused, they leave nothing' test ! -e x
+
+# ---- names that come twice ----
+echo '{"prompt": "a", "completion": "b", "messages": "c"}' | timport -q --as completion --keep messages,prompt -o kept.ten
+run 'two fields called messages' 3 '' "texport: kept.ten: has a field \`messages', a name that is needed for another; tcat -f leaves fields out" texport --to jsonl kept.ten
+run 'two columns called prompt' 3 '' "texport: kept.ten: has a field \`prompt', a name that is needed for another; tcat -f leaves fields out" texport --to csv kept.ten
+echo '{"prompt": "a", "completion": "b", "label": true}' | timport -q --as liked --keep label -o liked.ten
+run 'two called label' 3 '' "texport: liked.ten: has a field \`label', a name that is needed for another; tcat -f leaves fields out" texport --to jsonl liked.ten
 finish

@@ -90,15 +90,30 @@ put_words(struct textout *t)
 	putc(']', t->f);
 }
 
+/* A judgement of one answer, not a comparison. */
+static bool
+is_one(const struct textout *t)
+{
+	return ten_head_find(t->head, "liked") >= 0 || ten_head_find(t->head, "rating") >= 0;
+}
+
+static void
+check_names(const struct textout *t)
+{
+	bool judged = t->shape == SHAPE_JUDGED;
+	textout_taken(t, t->shape == SHAPE_CHAT ? "messages" : t->shape == SHAPE_TAGGED ? "tokens" : judged ? "prompt" : NULL);
+	textout_taken(t, judged && is_one(t) ? "completion" : NULL);
+	textout_taken(t, judged && ten_head_find(t->head, "liked") >= 0 ? "label" : NULL);
+}
+
 /* A field of a judgement that has a form of its own; false: as any other. What is not known is left out. */
 static bool
 put_judged(struct textout *t, int i, bool *first)
 {
 	const struct ten_field *f = &t->head->fields[i];
 	const struct ten_value *v = &t->v[i];
-	bool one = ten_head_find(t->head, "liked") >= 0 || ten_head_find(t->head, "rating") >= 0;
 	if (i == t->answers) {
-		put_answers(t, one, first);
+		put_answers(t, is_one(t), first);
 	} else if (strcmp(f->name, "liked") == 0 && f->cls == TEN_UINT && f->rank == 0) {
 		put_name(t, "label", first);
 		fputs(show_number(f, v->data, 0) > 0 ? "true" : "false", t->f);
@@ -150,6 +165,7 @@ export_jsonl(const struct export_job *j)
 {
 	struct textout t;
 	textout_open(&t, j);
+	check_names(&t);
 	while (textout_next(&t)) {
 		bool first = true;
 		for (size_t i = 0; i < t.head->nfields; i++)

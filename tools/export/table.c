@@ -105,6 +105,8 @@ export_table(const struct export_job *j, bool csv)
 {
 	struct textout t;
 	textout_open(&t, j);
+	textout_taken(&t, t.shape == SHAPE_CHAT ? "prompt" : NULL);
+	textout_taken(&t, t.shape == SHAPE_CHAT ? "completion" : NULL);
 	put_names(&t, csv);
 	while (textout_next(&t)) {
 		bool first = true;

@@ -48,6 +48,14 @@ textout_open(struct textout *t, const struct export_job *j)
 		cli_die(ERR_RUNTIME, "out of memory");
 }
 
+void
+textout_taken(const struct textout *t, const char *name)
+{
+	if (name && ten_head_find(t->head, name) >= 0)
+		cli_die(ERR_DATA, "%s: has a field `%s', a name that is needed for another; tcat -f leaves fields out",
+		    t->job->input ? t->job->input : "standard input", name);
+}
+
 static void
 write_out(struct textout *t)
 {

@@ -26,6 +26,8 @@ struct textout {
 };
 
 void textout_open(struct textout *t, const struct export_job *j);
+/* Refuses a stream with a field of a name that the format gives to something else; NULL is no name. */
+void textout_taken(const struct textout *t, const char *name);
 /* The next record; false at the end. Writes out what waits now and then. */
 bool textout_next(struct textout *t);
 void textout_close(struct textout *t);
