@@ -3,7 +3,7 @@
  * Names choose cases by how they begin, or by a line of theirs (`bench train`); without names all but those of --grow, which show how cost grows.
  *   --grow            the cases that show how cost grows, instead
  *   --tiny            small shapes, one run each: whether everything works, not how fast it is
- *   --seconds N       of runs, for each group of contenders (default 6)
+ *   --seconds N       of runs, for each group of contenders (default 4)
  *   --runs N          of each contender, at least (default 2)
  *   --markdown        the table in Markdown, below a line that describes the machine
  *   --records FILE    the lines as records, too
@@ -157,7 +157,7 @@ main(int argc, char **argv)
 	    {NULL, 0, NULL, 0}};
 	if (argc > 1 && strcmp(argv[1], "--worker") == 0)
 		return worker_main(argv + 2, argc - 2);
-	struct bench b = {.seconds = 6, .runs = 2, .threads = omp_get_num_procs()};
+	struct bench b = {.seconds = 4, .runs = 2, .threads = omp_get_num_procs()};
 	bool grow = false, markdown = false;
 	const char *records = NULL;
 	for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;)
