@@ -57,6 +57,7 @@ tpretrain -q -j1 -m init.ten --steps 100000 -b 8 -o sig.ten train.ten 2>"$T.err"
 pid=$!
 until [ -d sig.ten.ckpt ]; do sleep 0.1; done # from then on it is ready for signals
 sleep 0.5
+is 'a tool that runs is found by its name' "$(cat /proc/$pid/comm)" tpretrain
 kill -TERM $pid
 wait $pid
 is 'TERM: exit status 75' $? 75

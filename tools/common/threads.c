@@ -3,6 +3,7 @@
  * and a step takes several times as long. On an idle machine waiting 10,000 turns is as fast
  * (measured on training steps of 26 ms). The library reads the setting when it is loaded, so
  * the tool starts itself anew with it, unless the user chose. */
+#include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -13,6 +14,12 @@ cli_patient_threads(char **argv)
 {
 	if (getenv("GOMP_SPINCOUNT") || getenv("OMP_WAIT_POLICY"))
 		return;
-	if (setenv("GOMP_SPINCOUNT", "10000", 1) == 0)
-		execv("/proc/self/exe", argv); /* where that fails, things are slower, not wrong */
+
+	/* by the path and not through the link, whose name, exe, is what ps, top and pkill would know the tool by */
+	char path[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+	if (n > 0 && setenv("GOMP_SPINCOUNT", "10000", 1) == 0) {
+		path[n] = '\0';
+		execv(path, argv); /* where that fails, things are slower, not wrong */
+	}
 }
