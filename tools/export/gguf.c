@@ -1,4 +1,4 @@
-/* texport --to gguf: the tensors and the metadata of the llama and gpt2 architectures of llama.cpp. */
+/* texport --to gguf: the tensors and the metadata of the architectures gpt2, llama and qwen2 of llama.cpp. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,8 +43,6 @@ check_parts(const struct config *c, const char *path)
 		what = "has no norm after its last block, without which GGUF's models are not";
 	else if (c->post_norm)
 		what = "has its norms after each sum, where GGUF's models have them before each branch";
-	else if (c->qkv_bias)
-		what = "has biases of query, key and value, which GGUF's llama has not";
 	else if (c->rope.kind != ROPE_PLAIN)
 		what = "has scaled rotary positions, which are not written to GGUF";
 	else if (config_head_dim(c) * c->heads != c->width)
@@ -61,7 +59,7 @@ is_written(const struct exporting *x, const struct param *it, char name[GGUF_MAX
 		return true;
 	if (it->slot < SLOT_PROJECT1 || it->slot > SLOT_VALUE_B)
 		cli_die(ERR_DATA, "%s: tensor %s has no place in GGUF's %s", x->model.path, it->name,
-		    config_traits(&x->model.cfg)->name);
+		    gguf_arch(&x->model.cfg));
 	return false;
 }
 
@@ -145,7 +143,7 @@ static const char *
 own(const struct config *c, const char *key)
 {
 	static char name[80];
-	snprintf(name, sizeof name, "%s.%s", config_traits(c)->name, key);
+	snprintf(name, sizeof name, "%s.%s", gguf_arch(c), key);
 	return name;
 }
 
@@ -171,8 +169,8 @@ put_metadata(struct exporting *x, const struct export_job *j)
 	struct err e;
 	const struct config *c = &x->model.cfg;
 	char name[120];
-	snprintf(name, sizeof name, "%s of %zu layers, width %zu", config_traits(c)->name, c->layers, c->width);
-	if (gguf_put_text(&x->w, "general.architecture", config_traits(c)->name, &e) ||
+	snprintf(name, sizeof name, "%s of %zu layers, width %zu", gguf_arch(c), c->layers, c->width);
+	if (gguf_put_text(&x->w, "general.architecture", gguf_arch(c), &e) ||
 	    gguf_put_text(&x->w, "general.type", "model", &e) || gguf_put_text(&x->w, "general.name", name, &e) ||
 	    gguf_put_u32(&x->w, "general.alignment", 32, &e) ||
 	    gguf_put_u32(&x->w, "general.file_type", types[j->type].file_type, &e) ||

@@ -12,7 +12,7 @@
 #include "text/spelling.h"
 
 /* tokenizer.ggml.token_type */
-enum { NORMAL = 1, CONTROL = 3, UNUSED = 5, UNUSED_MOST = 32 };
+enum { NORMAL = 1, CONTROL = 3, USER_DEFINED = 4, UNUSED = 5, UNUSED_MOST = 32 };
 
 struct spelt {
 	char *text;     /* of all, one behind the other */
@@ -115,9 +115,11 @@ put_types(struct gguf_writer *w, const struct vocab *v, struct err *e)
 {
 	if (gguf_put_array(w, "tokenizer.ggml.token_type", GGUF_I32, v->n, e))
 		return -1;
-	for (size_t i = 0; i < v->n; i++)
-		if (gguf_item_i32(w, v->tokens[i].special ? CONTROL : v->tokens[i].size ? NORMAL : UNUSED, e))
+	for (size_t i = 0; i < v->n; i++) {
+		const struct token *t = &v->tokens[i];
+		if (gguf_item_i32(w, t->match ? USER_DEFINED : t->special ? CONTROL : t->size ? NORMAL : UNUSED, e))
 			return -1;
+	}
 	return 0;
 }
 
@@ -242,16 +244,45 @@ put_ends(struct gguf_writer *w, const struct vocab *v, struct err *e)
 	    gguf_put_bool(w, "tokenizer.ggml.add_eos_token", false, e) ? -1 : 0;
 }
 
+/* Whether a token begins within another one and ends behind it: of two such the first in a text is taken here, the longer one
+ * there. */
+static bool
+overlaps(const struct vocab *v, int32_t first, int32_t second)
+{
+	size_t n, m;
+	const uint8_t *a = vocab_bytes(v, first, &n), *b = vocab_bytes(v, second, &m);
+	for (size_t i = 1; i < n; i++)
+		if (n - i < m && memcmp(a + i, b, n - i) == 0)
+			return true;
+	return false;
+}
+
 /* What GGUF, or the programs that read it, would do otherwise. */
 static const char *
 unlike(const struct vocab *v)
 {
-	if (v->options)
-		return "puts text into a normal form or a space before it, or takes pieces that are tokens whole";
-	for (size_t i = 0; i < v->n; i++)
-		if (v->tokens[i].match)
-			return "has added tokens that are found in any text, or take white space with them";
+	if (v->options & VOCAB_SPACE)
+		return "puts a space before text";
+	if (v->options & VOCAB_WHOLE)
+		return "takes pieces that are tokens whole";
+	for (size_t i = 0; i < v->nspecials; i++) {
+		unsigned match = v->tokens[v->specials[i]].match;
+		if (match & (MATCH_LEFT | MATCH_RIGHT))
+			return "has added tokens that take white space with them";
+		for (size_t j = 0; match && j < v->nspecials; j++)
+			if (v->tokens[v->specials[j]].match && overlaps(v, v->specials[i], v->specials[j]))
+				return "has added tokens that are found in any text and can overlap";
+	}
 	return v->nmore ? "has tokens that several merges make" : NULL;
+}
+
+/* Normal form C where it does not go with the name of the rule, which those that read GGUF without us do not do either way. */
+static int
+put_rule(struct gguf_writer *w, const struct vocab *v, const struct gguf_pre *pre, struct err *e)
+{
+	bool nfc = v->options & VOCAB_NFC;
+	return gguf_put_text(w, "tokenizer.ggml.model", "gpt2", e) || gguf_put_text(w, "tokenizer.ggml.pre", pre->name, e) ||
+	    ((pre->options ^ v->options) & VOCAB_NFC && gguf_put_bool(w, GGUF_NFC_KEY, nfc, e)) ? -1 : 0;
 }
 
 int
@@ -265,14 +296,15 @@ gguf_put_vocab(struct gguf_writer *w, const struct vocab *v, size_t rows, struct
 	const char *why = unlike(v);
 	if (why)
 		return err_set(e, ERR_DATA, "the vocabulary %s, which is not written to GGUF", why);
-	const char *pre = gguf_pre(v->rule);
+	const struct gguf_pre *pre = gguf_pre_of(v->rule, v->options);
 	if (!pre)
 		return err_set(e, ERR_DATA, "the vocabulary cuts text by the rule %s, for which GGUF has no name", pretoken_name(v->rule));
 	size_t *order = mem_zalloc(v->n, sizeof *order, "tokens", e);
 	int rc = !order || spell(&s, v, e) || check_spellings(&s, order, e) ||
-	    gguf_put_text(w, "tokenizer.ggml.model", "gpt2", e) || gguf_put_text(w, "tokenizer.ggml.pre", pre, e) ||
-	    put_tokens(w, &s, v->n, e) || put_types(w, v, e) || put_merges(w, v, &s, order, e) || put_ends(w, v, e) ||
+	    put_rule(w, v, pre, e) || put_tokens(w, &s, v->n, e) || put_types(w, v, e) || put_merges(w, v, &s, order, e) || put_ends(w, v, e) ||
 	    put_template(w, v, e) ? -1 : 0;
+	if (rc == 0 && v->options & VOCAB_NFC)
+		cli_warn("the vocabulary puts text into normal form C, which programs that read GGUF leave to those who give them text");
 	spelt_free(&s);
 	free(order);
 	return rc;

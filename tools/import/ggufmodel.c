@@ -1,4 +1,4 @@
-/* timport --as model FILE.gguf: a model of the architectures gpt2 and llama of llama.cpp. */
+/* timport --as model FILE.gguf: a model of the architectures gpt2, llama and qwen2 of llama.cpp. */
 #include "import/ggufmodel.h"
 
 #include <fcntl.h>
@@ -30,7 +30,7 @@ static const struct gguf_value *
 own(const struct loading *l, const char *key)
 {
 	char name[80];
-	snprintf(name, sizeof name, "%s.%s", config_traits(&l->cfg)->name, key);
+	snprintf(name, sizeof name, "%s.%s", gguf_arch(&l->cfg), key);
 	return gguf_get(&l->g, name);
 }
 
@@ -41,7 +41,7 @@ get_size(const struct loading *l, const char *key, size_t absent)
 	const struct gguf_value *v = own(l, key);
 	if ((!v && !absent) || (v && (!gguf_whole(v, &x) || x == 0 || x > 1u << 24)))
 		cli_die(ERR_DATA, "%s: %s.%s is missing, or not a whole number up to 16777216", l->path,
-		    config_traits(&l->cfg)->name, key);
+		    gguf_arch(&l->cfg), key);
 	return (size_t)x;
 }
 
@@ -53,7 +53,7 @@ get_real(const struct loading *l, const char *key, double absent)
 	char text[40] = "";
 	const struct gguf_value *v = own(l, key);
 	if (v && !gguf_real(v, &x))
-		cli_die(ERR_DATA, "%s: %s.%s is not a real number", l->path, config_traits(&l->cfg)->name, key);
+		cli_die(ERR_DATA, "%s: %s.%s is not a real number", l->path, gguf_arch(&l->cfg), key);
 	if (v && v->kind == GGUF_FLOAT32 && isfinite(x))
 		for (int digits = 1; digits <= 9; digits++) {
 			snprintf(text, sizeof text, "%.*g", digits, x);
@@ -72,7 +72,7 @@ check_traits(const struct loading *l)
 	    "use_parallel_residual", "logit_scale", "embedding_scale", "residual_scale", "tensor_data_layout"};
 	for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++)
 		if (own(l, unknown[i]))
-			cli_die(ERR_DATA, "%s: has %s.%s, which is not known here", l->path, config_traits(&l->cfg)->name, unknown[i]);
+			cli_die(ERR_DATA, "%s: has %s.%s, which is not known here", l->path, gguf_arch(&l->cfg), unknown[i]);
 	size_t hd = config_head_dim(&l->cfg);
 	if (get_size(l, "attention.key_length", hd) != hd || get_size(l, "attention.value_length", hd) != hd ||
 	    get_size(l, "rope.dimension_count", hd) != hd)
@@ -85,13 +85,8 @@ read_config(struct loading *l)
 	struct err e;
 	struct config *c = &l->cfg;
 	const struct gguf_value *name = gguf_get(&l->g, "general.architecture");
-	char arch[8] = "";
-	if (name && name->kind == GGUF_STRING && name->n < sizeof arch)
-		memcpy(arch, name->data, name->n);
-	int a = config_arch(arch);
-	if (a != ARCH_GPT2 && a != ARCH_LLAMA)
-		cli_die(ERR_DATA, "%s: general.architecture is neither gpt2 nor llama", l->path);
-	c->arch = (enum arch)a;
+	if (!name || name->kind != GGUF_STRING || !gguf_set_arch(c, name->data, name->n))
+		cli_die(ERR_DATA, "%s: general.architecture is neither gpt2, llama nor qwen2", l->path);
 	c->layers = get_size(l, "block_count", 0);
 	c->heads = get_size(l, "attention.head_count", 0);
 	c->kv_heads = get_size(l, "attention.head_count_kv", c->heads);
@@ -155,7 +150,7 @@ read_tensors(struct loading *l)
 			known = gguf_name(&l->cfg, &l->table.items[i], name) && strcmp(name, l->g.tensors[k].name) == 0;
 		if (!known)
 			cli_die(ERR_DATA, "%s: tensor %s is not one of a %s model", l->path, l->g.tensors[k].name,
-			    config_traits(&l->cfg)->name);
+			    gguf_arch(&l->cfg));
 	}
 }
 

@@ -10,7 +10,7 @@
 #include "text/spelling.h"
 
 /* tokenizer.ggml.token_type */
-enum { NORMAL = 1, CONTROL = 3, UNUSED = 5 };
+enum { NORMAL = 1, CONTROL = 3, USER_DEFINED = 4, UNUSED = 5 };
 
 struct spelt {
 	const uint8_t *p;
@@ -117,11 +117,12 @@ add_token(struct vocab *v, const struct spelt *s, int32_t type, const struct tok
 	uint8_t bytes[VOCAB_MAX_TOKEN];
 	struct token to = *t;
 	size_t n = (size_t)s->n;
-	if (type != NORMAL && type != CONTROL && type != UNUSED)
-		return err_set(e, ERR_DATA, "token %zu is of type %d, neither normal, control nor unused", v->n, type);
+	if (type != NORMAL && type != CONTROL && type != USER_DEFINED && type != UNUSED)
+		return err_set(e, ERR_DATA, "token %zu is of type %d, neither normal, control, user-defined nor unused", v->n, type);
 	if (type == UNUSED && t->rank < 0)
 		return vocab_add(v, t, NULL, 0, e);
-	to.special = type == CONTROL;
+	to.special = type == CONTROL || type == USER_DEFINED;
+	to.match = type == USER_DEFINED ? MATCH_ALWAYS : 0;
 	if (s->n > (to.special ? VOCAB_MAX_TOKEN : SPELLING_MOST * VOCAB_MAX_TOKEN))
 		return err_set(e, ERR_DATA, "token %zu is too long", v->n);
 	if (to.special)
@@ -196,14 +197,20 @@ set_template(const struct gguf *g, struct vocab *v, struct err *e)
 int
 gguf_get_vocab(const struct gguf *g, struct vocab *v, struct err *e)
 {
-	const struct gguf_value *pre = gguf_get(g, "tokenizer.ggml.pre"), *begins = gguf_get(g, "tokenizer.ggml.add_bos_token");
+	const struct gguf_value *name = gguf_get(g, "tokenizer.ggml.pre"), *begins = gguf_get(g, "tokenizer.ggml.add_bos_token");
+	const struct gguf_value *nfc = gguf_get(g, GGUF_NFC_KEY);
 	memset(v, 0, sizeof *v);
 	if (!is_text(gguf_get(g, "tokenizer.ggml.model"), "gpt2"))
 		return err_set(e, ERR_DATA, "tokenizer.ggml.model is not gpt2, the only kind of tokenizer that can be read");
-	int rule = pre && pre->kind == GGUF_STRING ? gguf_rule(pre->data, pre->n) : -1;
-	if (rule < 0)
+	const struct gguf_pre *pre = name && name->kind == GGUF_STRING ? gguf_pre_named(name->data, name->n) : NULL;
+	if (!pre)
 		return err_set(e, ERR_DATA, "tokenizer.ggml.pre names no rule that is known here");
-	vocab_init(v, VOCAB_BPE, (enum pretoken)rule);
+	vocab_init(v, VOCAB_BPE, (enum pretoken)pretoken_of(pre->rule));
+	v->options = pre->options;
+	if (nfc && nfc->kind != GGUF_BOOL)
+		return err_set(e, ERR_DATA, "%s is neither true nor false", GGUF_NFC_KEY);
+	if (nfc)
+		v->options = (v->options & ~(unsigned)VOCAB_NFC) | (*nfc->data ? VOCAB_NFC : 0u);
 	if (read_tokens(g, v, e))
 		return -1;
 	bool bos = begins && begins->kind == GGUF_BOOL && *begins->data;
