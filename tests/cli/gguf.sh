@@ -101,6 +101,19 @@ texport -q --to gguf -o nfc.gguf nfc.ten 2>told
 is 'normal form C before another rule' "$(check nfc nfc.v f32; grep -e pre -e tenon out)" "qwen2 26 F32=26
   tenon.tokenizer.nfc = True
   tokenizer.ggml.pre = 'gpt-2'"
+adopt smollm llama smollm --vocab 700 --set rope_scaling=null
+texport -q --to gguf -o smollm.gguf smollm.ten
+is 'the rule of smollm' "$(check smollm smollm.v f32; grep -e pre -e bos out)" "llama 21 F32=21
+  tokenizer.ggml.add_bos_token = False
+  tokenizer.ggml.bos_token_id = 699
+  tokenizer.ggml.pre = 'smollm'"
+adopt many llama many --vocab 701 --set rope_scaling=null
+texport -q --to gguf -o many.gguf many.ten
+is 'pieces taken whole, and several merges to a token' "$(check many many.v f32; grep -e pre -e bos out)" "llama 21 F32=21
+  tokenizer.ggml.add_bos_token = True
+  tokenizer.ggml.bos_token_id = 700
+  tokenizer.ggml.pre = 'llama-bpe'"
+ok 'some tokens have several' sh -c 'tdump --jsonl many.v.ten | grep -qF "\"more\":[2"'
 
 # the same bytes
 texport -q --to gguf -o a.gguf llama.ten
@@ -170,7 +183,7 @@ refuses 'a vocabulary of another size' 3 'embed.token' --to gguf <("$BUILD/tests
 of_variant() { # NAME: a model with that tokenizer
 	timport -q --as tokenizer --end '<|endoftext|>' "variants/$1.json" -o $1.v.ten && tinit -q --arch llama --layers 1 --heads 2 --width 32 --context 16 --vocab $1.v.ten -o $1.ten
 }
-of_variant llama3 && of_variant roberta
+of_variant roberta
 python3 - <<'END'
 import json
 for name, token in (("overlap", {"content": "call>>", "special": False}), ("strip", {"content": "<x>", "lstrip": True})):
@@ -180,10 +193,15 @@ for name, token in (("overlap", {"content": "call>>", "special": False}), ("stri
     with open("variants/%s.json" % name, "w", encoding="utf-8") as f:
         json.dump(t, f)
 END
-of_variant overlap && of_variant strip
+sed 's/"ignore_merges": false/"ignore_merges": true/' "$ROOT/tests/tokenizers/base.json" >variants/wholes.json
+sed 's/<|begin_of_text|>/@begin/g' variants/llama3.json >variants/piece.json
+for v in overlap strip wholes piece; do
+	of_variant $v
+done
 refuses 'tokens in any text that can overlap' 3 'found in any text and can overlap' --to gguf overlap.ten
 refuses 'white space before a token' 3 'take white space with them' --to gguf strip.ten
-refuses 'pieces taken whole' 3 'takes pieces that are tokens whole' --to gguf llama3.ten
+refuses 'pieces taken whole by another rule' 3 'rule gpt2 and takes pieces that are tokens whole, for which GGUF has no name' --to gguf wholes.ten
+refuses 'a special token that is a piece, too' 3 'special tokens that text can be cut to' --to gguf piece.ten
 refuses 'a space before text' 3 'a space before text' --to gguf roberta.ten
 refuses 'two operands' 2 'one input' --to gguf llama.ten gpt2.ten
 refuses 'no target' 2 'to NAME' llama.ten
@@ -197,7 +215,7 @@ is 'what was there stays' "$(cat kept.gguf)" old
 
 # back again
 { cat "$ROOT/tests/tokenizers/text.txt"; printf 'Cafe\xcc\x81s <tool_call>x <|im_start|>12 3  45\n'; } >texts
-for m in gpt2 llama narrow chat qwen2 raw nfc; do
+for m in gpt2 llama narrow chat qwen2 raw nfc smollm many; do
 	texport -q --to gguf -o $m.gguf $m.ten 2>told
 	run "$m comes back" 0 '' '~^timport: tensors=' timport --as model $m.gguf -o back.ten
 	ok "$m: all is as it was" cmp <(tdump --schema $m.ten) <(tdump --schema back.ten)

@@ -63,9 +63,9 @@ train() {
 	    tgraft -q --template $4 trained.ten -o $name.ten
 }
 
-# name family tokenizer: a model with random numbers as others publish it, with one of our variants of a tokenizer
+# name family tokenizer tokens ARG...: a model with random numbers as others publish it, with one of our variants of a tokenizer
 adopt() {
-	python3 "$S/hf_folder.py" $2 $1.hf --vocab 702 --set max_position_embeddings=256 --set eos_token_id=699 &&
+	python3 "$S/hf_folder.py" $2 $1.hf --vocab $4 "${@:5}" --set max_position_embeddings=256 --set eos_token_id=699 &&
 	    cp variants/$3.json $1.hf/tokenizer.json && timport -q --as model $1.hf -o adopted.ten &&
 	    tgraft -q --template chatml adopted.ten -o $1.ten
 }
@@ -101,10 +101,12 @@ llama llama gpt4 llama3 --width 128 --kv-heads 2
 narrow llama gpt2 chatml --width 120
 END
 mkdir variants && python3 "$S/variants.py" "$ROOT/tests/tokenizers/base.json" variants
-while read -r name family tokenizer form; do
-	ok "$name: a $family model of others" adopt $name $family $tokenizer
+while read -r name family tokenizer tokens form changes; do
+	ok "$name: a $family model of others" adopt $name $family $tokenizer $tokens $changes
 	examine $name $form
 done <<'END'
-qwen2 qwen2 qwen2 nfc
+qwen2 qwen2 qwen2 702 nfc
+smollm llama smollm 700 plain --set rope_scaling=null
+whole llama many 701 plain --set rope_scaling=null
 END
 finish

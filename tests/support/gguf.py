@@ -158,7 +158,11 @@ def check_vocab(keys, vocab):
     spelt = [bytes(t["bytes"]).decode() if t["special"] else spell(t["bytes"]) for t in vocab]
     assert keys["tokenizer.ggml.tokens"] == spelt
     assert keys["tokenizer.ggml.token_type"] == [4 if t["special"] & 2 else 3 if t["special"] else 1 for t in vocab]
-    merges = sorted((t["rank"], t["left"], t["right"]) for t in vocab if t["rank"] >= 0)
+    merges = [(t["rank"], t["left"], t["right"]) for t in vocab if t["rank"] >= 0]
+    for t in vocab:
+        more = t.get("more", [])
+        merges += [(more[i + 2], more[i], more[i + 1]) for i in range(0, len(more), 3)]
+    merges.sort()
     assert keys["tokenizer.ggml.merges"] == [spelt[a] + " " + spelt[b] for _, a, b in merges]
     assert keys["tokenizer.ggml.model"] == "gpt2"
 

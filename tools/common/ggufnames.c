@@ -95,7 +95,9 @@ gguf_row(const struct config *c, const struct param *it, size_t r)
 }
 
 /* Of several with one rule and the same options the first is written. */
-static const struct gguf_pre pres[] = {{"gpt-2", "gpt2", 0}, {"dbrx", "gpt4", 0}, {"qwen2", "qwen2", VOCAB_NFC}};
+static const struct gguf_pre pres[] = {{"gpt-2", "gpt2", 0, false}, {"dbrx", "gpt4", 0, false},
+    {"llama-bpe", "gpt4", VOCAB_WHOLE, true}, {"llama3", "gpt4", VOCAB_WHOLE, true}, {"llama-v3", "gpt4", VOCAB_WHOLE, true},
+    {"qwen2", "qwen2", VOCAB_NFC, false}, {"smollm", "smollm", 0, false}};
 
 const struct gguf_pre *
 gguf_pre_of(enum pretoken rule, unsigned options)

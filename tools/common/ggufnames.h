@@ -26,7 +26,8 @@ size_t gguf_row(const struct config *c, const struct param *it, size_t r);
 /* A pre-tokeniser by llama.cpp's name (tokenizer.ggml.pre), and what goes with the name unasked. */
 struct gguf_pre {
 	const char *name, *rule; /* rule: of the same expression here */
-	unsigned options;        /* VOCAB_NFC: the tokenizers of that name do it, llama.cpp does not */
+	unsigned options;        /* VOCAB_NFC: the tokenizers of that name do it, llama.cpp does not; VOCAB_WHOLE */
+	bool begins;             /* a text begins with a token unless the file says that it does not */
 };
 
 /* The one of a rule and those of a vocabulary's options that llama.cpp minds; NULL when it has none. */

@@ -10,6 +10,7 @@
 #include "export/export.h"
 #include "text/jinja.h"
 #include "text/spelling.h"
+#include "text/tokenizer.h"
 
 /* tokenizer.ggml.token_type */
 enum { NORMAL = 1, CONTROL = 3, USER_DEFINED = 4, UNUSED = 5, UNUSED_MOST = 32 };
@@ -61,7 +62,6 @@ spell(struct spelt *s, const struct vocab *v, struct err *e)
 }
 
 static const struct spelt *sorting;
-static const struct vocab *ranking;
 
 static int
 by_spelling(const void *a, const void *b)
@@ -70,13 +70,6 @@ by_spelling(const void *a, const void *b)
 	const char *x = spelling(sorting, i, &n), *y = spelling(sorting, j, &m);
 	int order = memcmp(x, y, n < m ? n : m);
 	return order ? order : n != m ? (n < m ? -1 : 1) : (i > j) - (i < j);
-}
-
-static int
-by_rank(const void *a, const void *b)
-{
-	int32_t x = ranking->tokens[*(const size_t *)a].rank, y = ranking->tokens[*(const size_t *)b].rank;
-	return (x > y) - (x < y);
 }
 
 static int
@@ -124,28 +117,22 @@ put_types(struct gguf_writer *w, const struct vocab *v, struct err *e)
 }
 
 static int
-put_merges(struct gguf_writer *w, const struct vocab *v, const struct spelt *s, size_t *order, struct err *e)
+put_merges(struct gguf_writer *w, const struct vocab *v, const struct spelt *s, struct err *e)
 {
-	size_t n = 0, most = 0;
-	for (size_t i = 0; i < v->n; i++) {
-		most = v->tokens[i].size > most ? v->tokens[i].size : most;
-		if (v->tokens[i].rank >= 0)
-			order[n++] = i;
-	}
-	ranking = v;
-	qsort(order, n, sizeof *order, by_rank);
-	char *pair = mem_zalloc(SPELLING_MOST * most + 1, 1, "merges", e);
+	size_t n = 0;
+	struct more_merge *m = tokenizer_merges(v, &n, e);
+	char *pair = m ? mem_zalloc(SPELLING_MOST * v->longest + 1, 1, "merges", e) : NULL;
 	int rc = pair ? gguf_put_array(w, "tokenizer.ggml.merges", GGUF_STRING, n, e) : -1;
 	for (size_t i = 0; rc == 0 && i < n; i++) {
 		size_t l, r;
-		const struct token *t = &v->tokens[order[i]];
-		const char *left = spelling(s, (size_t)t->left, &l), *right = spelling(s, (size_t)t->right, &r);
+		const char *left = spelling(s, (size_t)m[i].left, &l), *right = spelling(s, (size_t)m[i].right, &r);
 		memcpy(pair, left, l);
 		pair[l] = ' ';
 		memcpy(pair + l + 1, right, r);
 		rc = gguf_item_text(w, pair, l + 1 + r, e);
 	}
 	free(pair);
+	free(m);
 	return rc;
 }
 
@@ -257,15 +244,25 @@ overlaps(const struct vocab *v, int32_t first, int32_t second)
 	return false;
 }
 
+/* Whether some text is cut to a piece that is spelt as the token is, which is taken for the token there. */
+static bool
+is_piece(const struct vocab *v, int32_t id)
+{
+	size_t n;
+	uint8_t bytes[VOCAB_MAX_TOKEN];
+	const uint8_t *name = vocab_bytes(v, id, &n);
+	return spelling_bytes(name, n, bytes, sizeof bytes, &n) && pretoken_next(v->rule, bytes, n) == n;
+}
+
 /* What GGUF, or the programs that read it, would do otherwise. */
 static const char *
 unlike(const struct vocab *v)
 {
 	if (v->options & VOCAB_SPACE)
 		return "puts a space before text";
-	if (v->options & VOCAB_WHOLE)
-		return "takes pieces that are tokens whole";
 	for (size_t i = 0; i < v->nspecials; i++) {
+		if (v->options & VOCAB_WHOLE && is_piece(v, v->specials[i]))
+			return "has special tokens that text can be cut to, where pieces that are tokens are taken whole";
 		unsigned match = v->tokens[v->specials[i]].match;
 		if (match & (MATCH_LEFT | MATCH_RIGHT))
 			return "has added tokens that take white space with them";
@@ -273,7 +270,7 @@ unlike(const struct vocab *v)
 			if (v->tokens[v->specials[j]].match && overlaps(v, v->specials[i], v->specials[j]))
 				return "has added tokens that are found in any text and can overlap";
 	}
-	return v->nmore ? "has tokens that several merges make" : NULL;
+	return NULL;
 }
 
 /* Normal form C where it does not go with the name of the rule, which those that read GGUF without us do not do either way. */
@@ -298,10 +295,11 @@ gguf_put_vocab(struct gguf_writer *w, const struct vocab *v, size_t rows, struct
 		return err_set(e, ERR_DATA, "the vocabulary %s, which is not written to GGUF", why);
 	const struct gguf_pre *pre = gguf_pre_of(v->rule, v->options);
 	if (!pre)
-		return err_set(e, ERR_DATA, "the vocabulary cuts text by the rule %s, for which GGUF has no name", pretoken_name(v->rule));
+		return err_set(e, ERR_DATA, "the vocabulary cuts text by the rule %s%s, for which GGUF has no name", pretoken_name(v->rule),
+		    v->options & VOCAB_WHOLE ? " and takes pieces that are tokens whole" : "");
 	size_t *order = mem_zalloc(v->n, sizeof *order, "tokens", e);
 	int rc = !order || spell(&s, v, e) || check_spellings(&s, order, e) ||
-	    put_rule(w, v, pre, e) || put_tokens(w, &s, v->n, e) || put_types(w, v, e) || put_merges(w, v, &s, order, e) || put_ends(w, v, e) ||
+	    put_rule(w, v, pre, e) || put_tokens(w, &s, v->n, e) || put_types(w, v, e) || put_merges(w, v, &s, e) || put_ends(w, v, e) ||
 	    put_template(w, v, e) ? -1 : 0;
 	if (rc == 0 && v->options & VOCAB_NFC)
 		cli_warn("the vocabulary puts text into normal form C, which programs that read GGUF leave to those who give them text");

@@ -84,24 +84,25 @@ find_merge(const struct spelt *sorted, size_t n, const uint8_t *text, uint64_t s
 }
 
 static int
-read_merges(const struct gguf *g, const struct spelt *sorted, struct token *tokens, size_t n, struct err *e)
+read_merges(const struct gguf *g, struct vocab *v, const struct spelt *sorted, struct token *tokens, size_t n, struct err *e)
 {
-	const struct gguf_value *v = gguf_get(g, "tokenizer.ggml.merges");
+	const struct gguf_value *all = gguf_get(g, "tokenizer.ggml.merges");
 	uint8_t *joined = mem_zalloc(2 * SPELLING_MOST * VOCAB_MAX_TOKEN, 1, "a merge", e);
 	if (!joined)
 		return -1;
-	int rc = v && (v->kind != GGUF_ARRAY || v->item != GGUF_STRING || v->n > VOCAB_MAX_TOKENS)
+	int rc = all && (all->kind != GGUF_ARRAY || all->item != GGUF_STRING || all->n > VOCAB_MAX_TOKENS)
 	    ? err_set(e, ERR_DATA, "tokenizer.ggml.merges is not an array of strings") : 0;
-	const uint8_t *at = v ? v->data : NULL;
-	for (uint64_t i = 0; v && rc == 0 && i < v->n; i++) {
+	const uint8_t *at = all ? all->data : NULL;
+	for (uint64_t i = 0; all && rc == 0 && i < all->n; i++) {
 		uint64_t size;
 		size_t id[3];
 		const uint8_t *text = gguf_next(&at, &size);
 		if (size > 2 * SPELLING_MOST * VOCAB_MAX_TOKEN || !find_merge(sorted, n, text, size, id, joined))
 			rc = err_set(e, ERR_DATA, "merge %llu is not of two tokens to a third", (unsigned long long)i);
-		else if (tokens[id[2]].rank >= 0)
-			rc = err_set(e, ERR_DATA, "token %zu comes of two merges, of which a vocabulary here has one", id[2]);
-		else {
+		else if (tokens[id[2]].rank >= 0) {
+			struct more_merge m = {(int32_t)id[2], (int32_t)id[0], (int32_t)id[1], (int32_t)i};
+			rc = vocab_add_merge(v, &m, e);
+		} else {
 			tokens[id[2]].left = (int32_t)id[0];
 			tokens[id[2]].right = (int32_t)id[1];
 			tokens[id[2]].rank = (int32_t)i;
@@ -162,7 +163,7 @@ read_tokens(const struct gguf *g, struct vocab *v, struct err *e)
 	if (rc == 0) {
 		memcpy(sorted, all, n * sizeof *all);
 		qsort(sorted, n, sizeof *sorted, by_spelling);
-		rc = check_spellings(sorted, n, e) || read_merges(g, sorted, merged, n, e) ? -1 : 0;
+		rc = check_spellings(sorted, n, e) || read_merges(g, v, sorted, merged, n, e) ? -1 : 0;
 	}
 	for (size_t i = 0; rc == 0 && i < n; i++) {
 		int32_t type;
@@ -213,7 +214,7 @@ gguf_get_vocab(const struct gguf *g, struct vocab *v, struct err *e)
 		v->options = (v->options & ~(unsigned)VOCAB_NFC) | (*nfc->data ? VOCAB_NFC : 0u);
 	if (read_tokens(g, v, e))
 		return -1;
-	bool bos = begins && begins->kind == GGUF_BOOL && *begins->data;
+	bool bos = begins && begins->kind == GGUF_BOOL ? *begins->data != 0 : pre->begins;
 	char *begin = NULL, *end = NULL;
 	int rc = vocab_name(v, bos ? id_of(g, "tokenizer.ggml.bos_token_id") : -1, &begin, e) ||
 	    vocab_name(v, id_of(g, "tokenizer.ggml.eos_token_id"), &end, e) || vocab_finish(v, begin, end, e) ||
