@@ -115,6 +115,29 @@ is 'pieces taken whole, and several merges to a token' "$(check many many.v f32;
   tokenizer.ggml.pre = 'llama-bpe'"
 ok 'some tokens have several' sh -c 'tdump --jsonl many.v.ten | grep -qF "\"more\":[2"'
 
+# heads of their own size, scaled positions
+adopt heads mistral smollm --vocab 700
+texport -q --to gguf -o heads.gguf heads.ten
+is 'heads of another size' "$(check heads heads.v f32; grep -e length -e dimension out)" "llama 21 F32=21
+  llama.attention.key_length = 8
+  llama.attention.value_length = 8
+  llama.context_length = 32
+  llama.embedding_length = 24
+  llama.feed_forward_length = 40
+  llama.rope.dimension_count = 8"
+adopt linear qwen2 smollm --vocab 700 --set 'rope_scaling={"type": "linear", "factor": 2.5}'
+texport -q --to gguf -o linear.gguf linear.ten
+is 'positions divided' "$(check linear linear.v f32; grep -e scal out)" "qwen2 26 F32=26
+  qwen2.rope.scaling.factor = 2.5
+  qwen2.rope.scaling.type = 'linear'"
+adopt waves llama many --vocab 701
+texport -q --to gguf -o waves.gguf waves.ten
+is 'waves stretched' "$(check waves waves.v f32; grep -e scal -e tenon out)" "llama 22 F32=21
+  llama.tenon.rope_factor = 8.0
+  llama.tenon.rope_high = 4.0
+  llama.tenon.rope_low = 1.0
+  llama.tenon.rope_original = 16"
+
 # the same bytes
 texport -q --to gguf -o a.gguf llama.ten
 run 'from a pipe' 0 '' '' sh -c 'texport -q --to gguf -o b.gguf <llama.ten && cmp a.gguf b.gguf'
@@ -195,6 +218,8 @@ for name, token in (("overlap", {"content": "call>>", "special": False}), ("stri
 END
 sed 's/"ignore_merges": false/"ignore_merges": true/' "$ROOT/tests/tokenizers/base.json" >variants/wholes.json
 sed 's/<|begin_of_text|>/@begin/g' variants/llama3.json >variants/piece.json
+adopt both qwen2 many --vocab 701 --set 'rope_scaling={"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 16}'
+refuses 'biases together with stretched waves' 3 "biases of query, key and value and LLaMA 3's scaling" --to gguf both.ten
 for v in overlap strip wholes piece; do
 	of_variant $v
 done
@@ -215,7 +240,7 @@ is 'what was there stays' "$(cat kept.gguf)" old
 
 # back again
 { cat "$ROOT/tests/tokenizers/text.txt"; printf 'Cafe\xcc\x81s <tool_call>x <|im_start|>12 3  45\n'; } >texts
-for m in gpt2 llama narrow chat qwen2 raw nfc smollm many; do
+for m in gpt2 llama narrow chat qwen2 raw nfc smollm many heads linear waves; do
 	texport -q --to gguf -o $m.gguf $m.ten 2>told
 	run "$m comes back" 0 '' '~^timport: tensors=' timport --as model $m.gguf -o back.ten
 	ok "$m: all is as it was" cmp <(tdump --schema $m.ten) <(tdump --schema back.ten)
@@ -250,6 +275,24 @@ run 'ids that are not used go out' 0 '' '' texport -q --to gguf -o padded.gguf p
 ok 'by their names' grep -qaF '[PAD309]' padded.gguf
 run 'and come in' 0 '' '' timport -q --as model padded.gguf -o padded2.ten
 is 'as they were' "$(tdump --schema padded2.ten | grep tokenizer)" "$(tdump --schema padded.ten | grep tokenizer)"
+
+# what others say of positions: LLaMA 3's scaling by its divisors alone, that it is linear not at all
+adopt published llama many --vocab 701 --set rope_theta=500000.0 --set 'rope_scaling={"rope_type": "llama3", "factor": 32.0, "low_freq_factor": 1.0,
+	"high_freq_factor": 4.0, "original_max_position_embeddings": 8192}'
+texport -q --to gguf -o published.gguf published.ten
+for m in published waves; do
+	sed 's/llama\.tenon\./llama.other./g' $m.gguf >case.$m.gguf
+done
+run 'divisors alone' 0 '' '' timport -q --as model case.published.gguf -o back.ten
+ok 'are taken for what has been published' cmp <(tdump --schema published.ten) <(tdump --schema back.ten)
+fails 'others' 3 timport --as model case.waves.gguf -o x.ten
+ok 'are refused' grep -q "rope_freqs.weight is not LLaMA 3's scaling by" "$T.err"
+sed 's/rope\.scaling\.type/rope.scaling.tipe/' linear.gguf >case.linear.gguf
+run 'a factor alone' 0 '' '' timport -q --as model case.linear.gguf -o back.ten
+ok 'is linear' cmp <(tdump --schema linear.ten) <(tdump --schema back.ten)
+sed 's/\x06\x00\x00\x00\x00\x00\x00\x00linear/\x06\x00\x00\x00\x00\x00\x00\x00yarn12/' linear.gguf >case.yarn.gguf
+sed 's/attention\.key_length\x04\x00\x00\x00\x08/attention.key_length\x04\x00\x00\x00\x06/' heads.gguf >case.sizes.gguf
+sed 's/llama\.tenon\.rope_low/llama.tenon.rope_lax/; s/llama\.rope\.freq_base/llama.rope.freq_bass/' published.gguf >case.base.gguf
 
 # metadata and tensors changed in the file: refused, or a model, but never a signal
 python3 - <<'END'
@@ -292,23 +335,26 @@ merge 3 merge [0-9]* is not of two tokens
 form 3 tenon.tokenizer.nfc is neither
 twice 3 tokens [0-9]* and [0-9]* have one spelling
 nan 5 not finite
+yarn 3 rope.scaling.type is neither none nor linear
+sizes 3 not of one size
+base 3 rope_freqs.weight is not LLaMA 3
 END
 run 'an end that is no token: a vocabulary without one' 0 '' '' timport -q --as model case.end.gguf -o x.ten
 cat >flip.py <<'END'
 import subprocess
-with open("gpt2.gguf", "rb") as f:
-    good = bytearray(f.read())
-head = good.find(b"blk.0.attn_norm.bias") + 60
 bad = []
-for i in range(150):
-    at = i * 7919 % head
-    data = bytearray(good)
-    data[at] ^= 1 << i % 8
-    with open("flipped.gguf", "wb") as f:
-        f.write(data)
-    rc = subprocess.run(["timport", "-q", "--as", "model", "flipped.gguf", "-o", "x.ten"], stderr=subprocess.DEVNULL).returncode
-    if rc not in (0, 3, 5):
-        bad.append((at, rc))
+for name, end, step, times in (("gpt2", b"blk.0.attn_norm.bias", 7919, 100), ("waves", b"tokenizer.ggml.model", 11, 60)):
+    with open(name + ".gguf", "rb") as f:
+        good = bytearray(f.read())
+    for i in range(times):
+        at = i * step % good.find(end)
+        data = bytearray(good)
+        data[at] ^= 1 << i % 8
+        with open("flipped.gguf", "wb") as f:
+            f.write(data)
+        rc = subprocess.run(["timport", "-q", "--as", "model", "flipped.gguf", "-o", "x.ten"], stderr=subprocess.DEVNULL).returncode
+        if rc not in (0, 3, 5):
+            bad.append((name, at, rc))
 assert not bad, bad
 END
 ok 'flipped bits: no signal' python3 flip.py

@@ -108,5 +108,8 @@ done <<'END'
 qwen2 qwen2 qwen2 702 nfc
 smollm llama smollm 700 plain --set rope_scaling=null
 whole llama many 701 plain --set rope_scaling=null
+heads mistral many 701 plain
+linear qwen2 many 701 plain --set rope_scaling={"type":"linear","factor":2.5}
+waves llama many 701 plain
 END
 finish

@@ -94,6 +94,13 @@ gguf_row(const struct config *c, const struct param *it, size_t r)
 	return config_traits(c)->rotary && !c->qkv_bias && turned ? r - in + in / 2 + in % 2 * half : r;
 }
 
+double
+gguf_rope_divisor(const struct config *c, size_t i)
+{
+	size_t hd = config_head_dim(c);
+	return rope_frequency(i, hd, c->rope_theta, NULL) / rope_frequency(i, hd, c->rope_theta, &c->rope);
+}
+
 /* Of several with one rule and the same options the first is written. */
 static const struct gguf_pre pres[] = {{"gpt-2", "gpt2", 0, false}, {"dbrx", "gpt4", 0, false},
     {"llama-bpe", "gpt4", VOCAB_WHOLE, true}, {"llama3", "gpt4", VOCAB_WHOLE, true}, {"llama-v3", "gpt4", VOCAB_WHOLE, true},

@@ -43,10 +43,8 @@ check_parts(const struct config *c, const char *path)
 		what = "has no norm after its last block, without which GGUF's models are not";
 	else if (c->post_norm)
 		what = "has its norms after each sum, where GGUF's models have them before each branch";
-	else if (c->rope.kind != ROPE_PLAIN)
-		what = "has scaled rotary positions, which are not written to GGUF";
-	else if (config_head_dim(c) * c->heads != c->width)
-		what = "has heads that are not its width divided by their number, which are not written to GGUF";
+	else if (c->qkv_bias && c->rope.kind == ROPE_LLAMA3)
+		what = "has biases of query, key and value and LLaMA 3's scaling of positions, which no architecture of GGUF has both";
 	if (what)
 		cli_die(ERR_DATA, "%s: the model %s", path, what);
 }
@@ -96,6 +94,21 @@ announce_tensors(struct exporting *x, const struct export_job *j)
 			cli_fail(&e);
 		x->tensors++;
 	}
+	const uint64_t half[1] = {config_head_dim(&x->model.cfg) / 2};
+	if (x->model.cfg.rope.kind == ROPE_LLAMA3 && gguf_add_tensor(&x->w, GGUF_ROPE_FREQS, 1, half, GGUF_F32, &e))
+		cli_fail(&e);
+}
+
+static int
+write_divisors(struct exporting *x, struct err *e)
+{
+	const struct config *c = &x->model.cfg;
+	for (size_t i = 0; c->rope.kind == ROPE_LLAMA3 && i < config_head_dim(c) / 2; i++) {
+		float divisor = (float)gguf_rope_divisor(c, i);
+		if (gguf_write(&x->w, &divisor, 1, e))
+			return -1;
+	}
+	return 0;
 }
 
 /* One tensor, from the file or from the weights, where adapters were merged. */
@@ -134,6 +147,8 @@ write_tensors(struct exporting *x)
 	for (size_t i = 0; i < p->n; i++)
 		if (is_written(x, &p->items[i], name) && write_tensor(x, &p->items[i], w, &e))
 			cli_fail(&e);
+	if (write_divisors(x, &e))
+		cli_fail(&e);
 	gguf_end(&x->w);
 	free(w);
 }
@@ -148,8 +163,27 @@ own(const struct config *c, const char *key)
 }
 
 static int
+put_rope(struct gguf_writer *w, const struct config *c, struct err *e)
+{
+	const struct rope_scaling *r = &c->rope;
+	if (gguf_put_u32(w, own(c, "rope.dimension_count"), (uint32_t)config_head_dim(c), e) ||
+	    gguf_put_float(w, own(c, "rope.freq_base"), (float)c->rope_theta, e))
+		return -1;
+	if (r->kind == ROPE_LINEAR)
+		return gguf_put_text(w, own(c, "rope.scaling.type"), "linear", e) ||
+		    gguf_put_float(w, own(c, "rope.scaling.factor"), (float)r->factor, e) ? -1 : 0;
+	if (r->kind == ROPE_LLAMA3)
+		return gguf_put_float(w, own(c, "tenon.rope_factor"), (float)r->factor, e) ||
+		    gguf_put_float(w, own(c, "tenon.rope_low"), (float)r->low, e) ||
+		    gguf_put_float(w, own(c, "tenon.rope_high"), (float)r->high, e) ||
+		    gguf_put_u32(w, own(c, "tenon.rope_original"), (uint32_t)r->original, e) ? -1 : 0;
+	return 0;
+}
+
+static int
 put_config(struct gguf_writer *w, const struct config *c, struct err *e)
 {
+	uint32_t hd = (uint32_t)config_head_dim(c);
 	const struct { const char *key; size_t value; } sizes[] = {{"vocab_size", c->vocab}, {"context_length", c->context},
 	    {"embedding_length", c->width}, {"block_count", c->layers}, {"feed_forward_length", c->hidden},
 	    {"attention.head_count", c->heads}, {"attention.head_count_kv", c->kv_heads}};
@@ -158,9 +192,10 @@ put_config(struct gguf_writer *w, const struct config *c, struct err *e)
 			return -1;
 	if (!config_traits(c)->rotary)
 		return gguf_put_float(w, own(c, "attention.layer_norm_epsilon"), (float)c->norm_eps, e);
-	return gguf_put_float(w, own(c, "attention.layer_norm_rms_epsilon"), (float)c->norm_eps, e) ||
-	    gguf_put_u32(w, own(c, "rope.dimension_count"), (uint32_t)config_head_dim(c), e) ||
-	    gguf_put_float(w, own(c, "rope.freq_base"), (float)c->rope_theta, e) ? -1 : 0;
+	if (hd * c->heads != c->width && (gguf_put_u32(w, own(c, "attention.key_length"), hd, e) ||
+	    gguf_put_u32(w, own(c, "attention.value_length"), hd, e)))
+		return -1;
+	return gguf_put_float(w, own(c, "attention.layer_norm_rms_epsilon"), (float)c->norm_eps, e) || put_rope(w, c, e) ? -1 : 0;
 }
 
 static void

@@ -43,12 +43,6 @@ get_array(const struct gguf *g, const char *key, enum gguf_kind item, uint64_t n
 	return NULL;
 }
 
-static bool
-is_text(const struct gguf_value *v, const char *text)
-{
-	return v && v->kind == GGUF_STRING && v->n == strlen(text) && memcmp(v->data, text, v->n) == 0;
-}
-
 /* The token of a spelling; n when there is none. */
 static size_t
 find(const struct spelt *sorted, size_t n, const void *p, uint64_t size)
@@ -201,7 +195,7 @@ gguf_get_vocab(const struct gguf *g, struct vocab *v, struct err *e)
 	const struct gguf_value *name = gguf_get(g, "tokenizer.ggml.pre"), *begins = gguf_get(g, "tokenizer.ggml.add_bos_token");
 	const struct gguf_value *nfc = gguf_get(g, GGUF_NFC_KEY);
 	memset(v, 0, sizeof *v);
-	if (!is_text(gguf_get(g, "tokenizer.ggml.model"), "gpt2"))
+	if (!gguf_is_text(gguf_get(g, "tokenizer.ggml.model"), "gpt2"))
 		return err_set(e, ERR_DATA, "tokenizer.ggml.model is not gpt2, the only kind of tokenizer that can be read");
 	const struct gguf_pre *pre = name && name->kind == GGUF_STRING ? gguf_pre_named(name->data, name->n) : NULL;
 	if (!pre)
