@@ -23,8 +23,8 @@ size_t gguf_joined(const struct config *c, const struct params *p, size_t i);
  * other here and in qwen2, neighbours in llama. */
 size_t gguf_row(const struct config *c, const struct param *it, size_t r);
 
-/* What the frequency of pair i of a head is divided by, (head / 2) numbers of a tensor of this name: LLaMA 3's scaling, of which the
- * file says nothing else but by keys of our own, tenon.rope_factor ... behind the architecture's name. */
+/* What the frequency of pair i of a head is divided by, (head / 2) numbers of a tensor of this name: LLaMA 3's scaling, of
+ * which the file says nothing else but by keys of our own, tenon.rope_factor ... behind the architecture's name. */
 #define GGUF_ROPE_FREQS "rope_freqs.weight"
 double gguf_rope_divisor(const struct config *c, size_t i);
 
