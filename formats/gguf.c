@@ -461,6 +461,12 @@ gguf_real(const struct gguf_value *v, double *out)
 	return true;
 }
 
+bool
+gguf_is_text(const struct gguf_value *v, const char *text)
+{
+	return v && v->kind == GGUF_STRING && v->n == strlen(text) && memcmp(v->data, text, v->n) == 0;
+}
+
 const uint8_t *
 gguf_next(const uint8_t **at, uint64_t *n)
 {

@@ -85,6 +85,8 @@ const struct gguf_tensor *gguf_find(const struct gguf *g, const char *name); /* 
 /* A whole number of any unsigned kind, or a signed one that is not negative; false when it is something else. */
 bool gguf_whole(const struct gguf_value *v, uint64_t *out);
 bool gguf_real(const struct gguf_value *v, double *out);
+/* A string, and this one; v may be NULL. */
+bool gguf_is_text(const struct gguf_value *v, const char *text);
 /* The string at *at of an array of strings, which moves on to the next one. */
 const uint8_t *gguf_next(const uint8_t **at, uint64_t *n);
 

@@ -50,6 +50,10 @@ int tokenizer_read_ranks(struct vocab *v, const char *name, const void *p, size_
     struct err *e);
 int tokenizer_read_words(struct vocab *v, const void *p, size_t n, const struct tokenizer_options *o, struct err *e);
 
+/* All merges of a bpe vocabulary, the first to be done first: *n of them, owned. NULL with *e filled; ERR_DATA when two of one
+ * rank overlap (as ranks of tiktoken have them), so that no list of merges says what they do. */
+struct more_merge *tokenizer_merges(const struct vocab *v, size_t *n, struct err *e);
+
 /* Appends a tokenizer.json of a bpe, byte or wordpiece vocabulary, which tokenizer_read_json makes the same vocabulary of, with
  * the same id where ranks are 0, 1, 2 ... (one of bytes is for others to read). ERR_DATA for what tokenizer.json cannot say: names that are not UTF-8 or
  * are those of others, merges of one rank that overlap (as ranks of tiktoken have them). */

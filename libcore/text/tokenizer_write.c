@@ -220,14 +220,13 @@ check_order(const struct more_merge *m, size_t n, struct err *e)
 	for (size_t i = 0; i < n; i++)
 		for (size_t j = i + 1; j < n && m[j].rank == m[i].rank; j++)
 			if (m[i].right == m[j].left || m[j].right == m[i].left)
-				return err_set(e, ERR_DATA, "token %d is merged in two ways that overlap, by one rank, which tokenizer.json "
-				    "cannot say", m[i].id);
+				return err_set(e, ERR_DATA, "token %d is merged in two ways that overlap, by one rank, which no list of "
+				    "merges can say", m[i].id);
 	return 0;
 }
 
-/* All merges, lowest rank first. */
-static struct more_merge *
-sort_merges(const struct vocab *v, size_t *n, struct err *e)
+struct more_merge *
+tokenizer_merges(const struct vocab *v, size_t *n, struct err *e)
 {
 	struct more_merge *m = mem_zalloc(v->n + v->nmore, sizeof *m, "merges", e);
 	if (!m)
@@ -240,6 +239,10 @@ sort_merges(const struct vocab *v, size_t *n, struct err *e)
 		memcpy(m + *n, v->more, v->nmore * sizeof *m);
 	*n += v->nmore;
 	qsort(m, *n, sizeof *m, by_rank);
+	if (check_order(m, *n, e)) {
+		free(m);
+		return NULL;
+	}
 	return m;
 }
 
@@ -247,8 +250,8 @@ static int
 put_merges(struct text *to, const struct vocab *v, struct err *e)
 {
 	size_t n;
-	struct more_merge *m = sort_merges(v, &n, e);
-	int rc = m && check_order(m, n, e) == 0 ? puts_to(to, ",\n    \"merges\": [", e) : -1;
+	struct more_merge *m = tokenizer_merges(v, &n, e);
+	int rc = m ? puts_to(to, ",\n    \"merges\": [", e) : -1;
 	for (size_t i = 0; rc == 0 && i < n; i++)
 		rc = puts_to(to, i ? ",\n      [" : "\n      [", e) || put_name(to, v, m[i].left, e) || puts_to(to, ", ", e) ||
 		    put_name(to, v, m[i].right, e) || puts_to(to, "]", e) ? -1 : 0;

@@ -61,7 +61,7 @@ fi
 # normal forms differ between versions of Unicode in what is newer than both
 mkdir variants
 python3 "$S/variants.py" "$ROOT/tests/tokenizers/base.json" variants
-for v in llama3 smollm roberta qwen2; do
+for v in llama3 many smollm roberta qwen2; do
 	timport -q --as tokenizer variants/$v.json -o $v.ten
 	same $v $v.ten "$([ $v = qwen2 ] && echo old.txt || echo all.txt)" tokenizers variants/$v.json
 done

@@ -2,6 +2,7 @@
 MODEL.jsonl and VOCAB.jsonl are what `tdump --jsonl' says of the model and its vocabulary. Prints the architecture, the number of
 tensors and of those of each type. Rounding is computed here with Python's numbers."""
 import json
+import math
 import struct
 import sys
 from fractions import Fraction
@@ -137,6 +138,22 @@ def expected(model, arch, heads, kv_heads):
     return tensors
 
 
+def divisors(keys):
+    """What LLaMA 3's scaling divides frequencies by, by the lengths of their waves."""
+    hd, theta = keys["llama.rope.dimension_count"], keys["llama.rope.freq_base"]
+    factor, low, high, original = (keys["llama.tenon.rope_" + k] for k in ("factor", "low", "high", "original"))
+    for i in range(hd // 2):
+        wave = 2 * math.pi * theta ** (2 * i / hd)
+        smooth = (original / wave - low) / (high - low)
+        yield 1 if wave < original / high else factor if wave > original / low else 1 / ((1 - smooth) / factor + smooth)
+
+
+def check_divisors(tensors, keys):
+    kind, sizes, data = tensors.pop("rope_freqs.weight")
+    found, wanted = struct.unpack("<%df" % sizes[0], data), list(divisors(keys))
+    assert kind == F32 and len(wanted) == len(found) and all(abs(a / b - 1) < 1e-6 for a, b in zip(found, wanted)), (found, wanted)
+
+
 def check_tensors(tensors, wanted, type_):
     assert list(tensors) == list(wanted), set(tensors) ^ set(wanted)
     for name, (kind, sizes, data) in tensors.items():
@@ -157,8 +174,12 @@ def spell(data):
 def check_vocab(keys, vocab):
     spelt = [bytes(t["bytes"]).decode() if t["special"] else spell(t["bytes"]) for t in vocab]
     assert keys["tokenizer.ggml.tokens"] == spelt
-    assert keys["tokenizer.ggml.token_type"] == [3 if t["special"] else 1 for t in vocab]
-    merges = sorted((t["rank"], t["left"], t["right"]) for t in vocab if t["rank"] >= 0)
+    assert keys["tokenizer.ggml.token_type"] == [4 if t["special"] & 2 else 3 if t["special"] else 1 for t in vocab]
+    merges = [(t["rank"], t["left"], t["right"]) for t in vocab if t["rank"] >= 0]
+    for t in vocab:
+        more = t.get("more", [])
+        merges += [(more[i + 2], more[i], more[i + 1]) for i in range(0, len(more), 3)]
+    merges.sort()
     assert keys["tokenizer.ggml.merges"] == [spelt[a] + " " + spelt[b] for _, a, b in merges]
     assert keys["tokenizer.ggml.model"] == "gpt2"
 
@@ -171,10 +192,13 @@ def main(model, vocab, path, type_):
     keys, tensors = read(path)
     arch = keys["general.architecture"]
     heads, kv_heads = (keys["%s.attention.head_count%s" % (arch, s)] for s in ("", "_kv"))
+    count = len(tensors)
+    if "rope_freqs.weight" in tensors:
+        check_divisors(tensors, keys)
     check_tensors(tensors, expected(model, arch, heads, kv_heads), {"f32": F32, "f16": F16, "bf16": BF16, "q8_0": Q8_0}[type_])
     check_vocab(keys, vocab)
     kinds = [t[0] for t in tensors.values()]
-    print(arch, len(tensors), *("%s=%d" % (n, kinds.count(k)) for n, k in
+    print(arch, count, *("%s=%d" % (n, kinds.count(k)) for n, k in
                                 (("F32", F32), ("F16", F16), ("BF16", BF16), ("Q8_0", Q8_0)) if k in kinds))
     for key in sorted(keys):
         if not isinstance(keys[key], list):

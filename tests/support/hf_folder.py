@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 """hf_folder.py FAMILY FOLDER [--type F32|F16|BF16] [--shards N] [--set KEY=JSON] [--drop NAME] [--add NAME=SHAPE]
-                [--rename OLD=NEW] [--reshape NAME=SHAPE] [--copy NEW=OLD] [--buffer NAME=KIND:N] [--bare]
+                [--rename OLD=NEW] [--reshape NAME=SHAPE] [--copy NEW=OLD] [--buffer NAME=KIND:N] [--bare] [--vocab N]
 
 A small model with pseudo-random weights as Hugging Face's libraries save one, and rows.safetensors, a batch of ids
 and labels. FAMILY is gpt2, llama, mistral, qwen2, bert or roberta. --set changes config.json,
 the others the tensors; shapes are like 3x4, kinds of buffers causal, low, turns, count and nan. --bare leaves the language
-head and the model's prefix away."""
+head and the model's prefix away; --vocab gives it N tokens instead of 37."""
 import argparse
 import json
 import math
@@ -119,6 +119,8 @@ def shape_of(text):
 def make(args):
     config, shapes = (gpt2() if args.family == "gpt2" else
                       bert(args.family) if args.family.endswith("bert") or args.family == "roberta" else llama(args.family))
+    config["vocab_size"] = args.vocab
+    shapes = {name: [args.vocab if n == 37 else n for n in shape] for name, shape in shapes.items()}
     random, tensors = Random(), {}
     if args.bare:
         config["architectures"] = [{"gpt2": "GPT2", "llama": "Llama", "bert": "Bert", "roberta": "Roberta"}[args.family] + "Model"]
@@ -168,6 +170,7 @@ def main():
     p.add_argument("folder")
     p.add_argument("--type", default="F32")
     p.add_argument("--shards", type=int, default=0)
+    p.add_argument("--vocab", type=int, default=37)
     p.add_argument("--bare", action="store_true")
     for name in ("--set", "--drop", "--add", "--rename", "--reshape", "--copy", "--buffer"):
         p.add_argument(name, action="append", default=[])
@@ -176,7 +179,7 @@ def main():
     os.makedirs(args.folder)
     with open(args.folder + "/config.json", "w") as f:
         json.dump(config, f, indent=2)
-    save(args.folder + "/rows.safetensors", rows(args.family, 37))
+    save(args.folder + "/rows.safetensors", rows(args.family, args.vocab))
     if not args.shards:
         return save(args.folder + "/model.safetensors", tensors)
     names, placed = sorted(tensors), {}

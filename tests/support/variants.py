@@ -35,6 +35,14 @@ def template(first, last):
             'special_tokens': {n: {'id': n, 'ids': [i], 'tokens': [n]} for n, i in filter(None, (first, last))}}
 
 
+def all_merges(model):
+    """Every pair of tokens that makes a third, as where ranks were made merges of; but of each tenth token none, so that only a
+    piece that is the token makes it."""
+    vocab, made = model['vocab'], {''.join(m.split(' ')) for m in model['merges']}
+    return ['%s %s' % (t[:i], t[i:]) for t, id in sorted(vocab.items(), key=lambda item: item[1]) if t in made and id % 10
+            for i in range(1, len(t)) if t[:i] in vocab and t[i:] in vocab]
+
+
 def variants(base):
     def new():
         return copy.deepcopy(base)
@@ -45,6 +53,9 @@ def variants(base):
     at = added(t, '<|begin_of_text|>')
     t['post_processor'] = {'type': 'Sequence', 'processors': [byte_level(), template(('<|begin_of_text|>', at), None)]}
     yield 'llama3', t
+    many = copy.deepcopy(t)
+    many['model']['merges'] = all_merges(t['model'])
+    yield 'many', many
     t = new()
     t['pre_tokenizer'] = split(LETTERS + r'\p{N}' + REST, 'Removed', True)
     t['normalizer'] = {'type': 'NFC'}

@@ -295,6 +295,8 @@ test_round_trip(void **state)
 		fail_msg("%s", e.msg);
 	assert_true(g.nkvs == 5 && g.n == 2 && gguf_real(gguf_get(&g, "f"), &real) && real == 0.5);
 	assert_false(gguf_real(gguf_get(&g, "u"), &real));
+	assert_true(gguf_is_text(gguf_get(&g, "t"), "text"));
+	assert_false(gguf_is_text(gguf_get(&g, "t"), "tex") || gguf_is_text(gguf_get(&g, "u"), "") || gguf_is_text(NULL, ""));
 	assert_memory_equal(gguf_find(&g, "v")->data, v, sizeof v);
 	gguf_decode(GGUF_Q8_0, gguf_find(&g, "m")->data, 64, back);
 	assert_true(fabsf(back[31] - 31) < 0.2f && gguf_find(&g, "m")->dims[0] == 32);

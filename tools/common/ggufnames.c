@@ -4,6 +4,12 @@
 #include <string.h>
 
 static const struct {
+	const char *name;
+	enum arch arch;
+	bool qkv_bias;
+} archs[] = {{"gpt2", ARCH_GPT2, false}, {"llama", ARCH_LLAMA, false}, {"qwen2", ARCH_LLAMA, true}};
+
+static const struct {
 	enum slot slot;
 	const char *gpt2, *llama; /* NULL: the architecture has none */
 } names[] = {
@@ -30,6 +36,27 @@ static const struct {
     {SLOT_NORM_B, "output_norm.bias", NULL},
     {SLOT_HEAD, "output.weight", "output.weight"},
 };
+
+const char *
+gguf_arch(const struct config *c)
+{
+	for (size_t i = 0; i < sizeof archs / sizeof *archs; i++)
+		if (archs[i].arch == c->arch && archs[i].qkv_bias == c->qkv_bias)
+			return archs[i].name;
+	return NULL;
+}
+
+bool
+gguf_set_arch(struct config *c, const void *name, size_t n)
+{
+	for (size_t i = 0; i < sizeof archs / sizeof *archs; i++)
+		if (strlen(archs[i].name) == n && memcmp(archs[i].name, name, n) == 0) {
+			c->arch = archs[i].arch;
+			c->qkv_bias = archs[i].qkv_bias;
+			return true;
+		}
+	return false;
+}
 
 bool
 gguf_name(const struct config *c, const struct param *it, char name[GGUF_MAX_NAME + 1])
@@ -64,27 +91,35 @@ gguf_row(const struct config *c, const struct param *it, size_t r)
 {
 	size_t half = config_head_dim(c) / 2, in = r % (2 * half);
 	bool turned = it->slot == SLOT_Q || it->slot == SLOT_K || it->slot == SLOT_Q_B || it->slot == SLOT_K_B;
-	return config_traits(c)->rotary && turned ? r - in + in / 2 + in % 2 * half : r;
+	return config_traits(c)->rotary && !c->qkv_bias && turned ? r - in + in / 2 + in % 2 * half : r;
 }
 
-static const struct {
-	const char *ours, *theirs;
-} rules[] = {{"gpt2", "gpt-2"}, {"gpt4", "dbrx"}};
-
-const char *
-gguf_pre(enum pretoken rule)
+double
+gguf_rope_divisor(const struct config *c, size_t i)
 {
-	for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
-		if (strcmp(rules[i].ours, pretoken_name(rule)) == 0)
-			return rules[i].theirs;
+	size_t hd = config_head_dim(c);
+	return rope_frequency(i, hd, c->rope_theta, NULL) / rope_frequency(i, hd, c->rope_theta, &c->rope);
+}
+
+/* Of several with one rule and the same options the first is written. */
+static const struct gguf_pre pres[] = {{"gpt-2", "gpt2", 0, false}, {"dbrx", "gpt4", 0, false},
+    {"llama-bpe", "gpt4", VOCAB_WHOLE, true}, {"llama3", "gpt4", VOCAB_WHOLE, true}, {"llama-v3", "gpt4", VOCAB_WHOLE, true},
+    {"qwen2", "qwen2", VOCAB_NFC, false}, {"smollm", "smollm", 0, false}};
+
+const struct gguf_pre *
+gguf_pre_of(enum pretoken rule, unsigned options)
+{
+	for (size_t i = 0; i < sizeof pres / sizeof *pres; i++)
+		if (strcmp(pres[i].rule, pretoken_name(rule)) == 0 && ((pres[i].options ^ options) & ~(unsigned)VOCAB_NFC) == 0)
+			return &pres[i];
 	return NULL;
 }
 
-int
-gguf_rule(const void *name, size_t n)
+const struct gguf_pre *
+gguf_pre_named(const void *name, size_t n)
 {
-	for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
-		if (strlen(rules[i].theirs) == n && memcmp(rules[i].theirs, name, n) == 0)
-			return pretoken_of(rules[i].ours);
-	return -1;
+	for (size_t i = 0; i < sizeof pres / sizeof *pres; i++)
+		if (strlen(pres[i].name) == n && memcmp(pres[i].name, name, n) == 0)
+			return &pres[i];
+	return NULL;
 }

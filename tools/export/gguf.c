@@ -1,4 +1,4 @@
-/* texport --to gguf: the tensors and the metadata of the llama and gpt2 architectures of llama.cpp. */
+/* texport --to gguf: the tensors and the metadata of the architectures gpt2, llama and qwen2 of llama.cpp. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,12 +43,8 @@ check_parts(const struct config *c, const char *path)
 		what = "has no norm after its last block, without which GGUF's models are not";
 	else if (c->post_norm)
 		what = "has its norms after each sum, where GGUF's models have them before each branch";
-	else if (c->qkv_bias)
-		what = "has biases of query, key and value, which GGUF's llama has not";
-	else if (c->rope.kind != ROPE_PLAIN)
-		what = "has scaled rotary positions, which are not written to GGUF";
-	else if (config_head_dim(c) * c->heads != c->width)
-		what = "has heads that are not its width divided by their number, which are not written to GGUF";
+	else if (c->qkv_bias && c->rope.kind == ROPE_LLAMA3)
+		what = "has biases of query, key and value and LLaMA 3's scaling of positions, which no architecture of GGUF has both";
 	if (what)
 		cli_die(ERR_DATA, "%s: the model %s", path, what);
 }
@@ -61,7 +57,7 @@ is_written(const struct exporting *x, const struct param *it, char name[GGUF_MAX
 		return true;
 	if (it->slot < SLOT_PROJECT1 || it->slot > SLOT_VALUE_B)
 		cli_die(ERR_DATA, "%s: tensor %s has no place in GGUF's %s", x->model.path, it->name,
-		    config_traits(&x->model.cfg)->name);
+		    gguf_arch(&x->model.cfg));
 	return false;
 }
 
@@ -98,6 +94,21 @@ announce_tensors(struct exporting *x, const struct export_job *j)
 			cli_fail(&e);
 		x->tensors++;
 	}
+	const uint64_t half[1] = {config_head_dim(&x->model.cfg) / 2};
+	if (x->model.cfg.rope.kind == ROPE_LLAMA3 && gguf_add_tensor(&x->w, GGUF_ROPE_FREQS, 1, half, GGUF_F32, &e))
+		cli_fail(&e);
+}
+
+static int
+write_divisors(struct exporting *x, struct err *e)
+{
+	const struct config *c = &x->model.cfg;
+	for (size_t i = 0; c->rope.kind == ROPE_LLAMA3 && i < config_head_dim(c) / 2; i++) {
+		float divisor = (float)gguf_rope_divisor(c, i);
+		if (gguf_write(&x->w, &divisor, 1, e))
+			return -1;
+	}
+	return 0;
 }
 
 /* One tensor, from the file or from the weights, where adapters were merged. */
@@ -136,6 +147,8 @@ write_tensors(struct exporting *x)
 	for (size_t i = 0; i < p->n; i++)
 		if (is_written(x, &p->items[i], name) && write_tensor(x, &p->items[i], w, &e))
 			cli_fail(&e);
+	if (write_divisors(x, &e))
+		cli_fail(&e);
 	gguf_end(&x->w);
 	free(w);
 }
@@ -145,13 +158,32 @@ static const char *
 own(const struct config *c, const char *key)
 {
 	static char name[80];
-	snprintf(name, sizeof name, "%s.%s", config_traits(c)->name, key);
+	snprintf(name, sizeof name, "%s.%s", gguf_arch(c), key);
 	return name;
+}
+
+static int
+put_rope(struct gguf_writer *w, const struct config *c, struct err *e)
+{
+	const struct rope_scaling *r = &c->rope;
+	if (gguf_put_u32(w, own(c, "rope.dimension_count"), (uint32_t)config_head_dim(c), e) ||
+	    gguf_put_float(w, own(c, "rope.freq_base"), (float)c->rope_theta, e))
+		return -1;
+	if (r->kind == ROPE_LINEAR)
+		return gguf_put_text(w, own(c, "rope.scaling.type"), "linear", e) ||
+		    gguf_put_float(w, own(c, "rope.scaling.factor"), (float)r->factor, e) ? -1 : 0;
+	if (r->kind == ROPE_LLAMA3)
+		return gguf_put_float(w, own(c, "tenon.rope_factor"), (float)r->factor, e) ||
+		    gguf_put_float(w, own(c, "tenon.rope_low"), (float)r->low, e) ||
+		    gguf_put_float(w, own(c, "tenon.rope_high"), (float)r->high, e) ||
+		    gguf_put_u32(w, own(c, "tenon.rope_original"), (uint32_t)r->original, e) ? -1 : 0;
+	return 0;
 }
 
 static int
 put_config(struct gguf_writer *w, const struct config *c, struct err *e)
 {
+	uint32_t hd = (uint32_t)config_head_dim(c);
 	const struct { const char *key; size_t value; } sizes[] = {{"vocab_size", c->vocab}, {"context_length", c->context},
 	    {"embedding_length", c->width}, {"block_count", c->layers}, {"feed_forward_length", c->hidden},
 	    {"attention.head_count", c->heads}, {"attention.head_count_kv", c->kv_heads}};
@@ -160,9 +192,10 @@ put_config(struct gguf_writer *w, const struct config *c, struct err *e)
 			return -1;
 	if (!config_traits(c)->rotary)
 		return gguf_put_float(w, own(c, "attention.layer_norm_epsilon"), (float)c->norm_eps, e);
-	return gguf_put_float(w, own(c, "attention.layer_norm_rms_epsilon"), (float)c->norm_eps, e) ||
-	    gguf_put_u32(w, own(c, "rope.dimension_count"), (uint32_t)config_head_dim(c), e) ||
-	    gguf_put_float(w, own(c, "rope.freq_base"), (float)c->rope_theta, e) ? -1 : 0;
+	if (hd * c->heads != c->width && (gguf_put_u32(w, own(c, "attention.key_length"), hd, e) ||
+	    gguf_put_u32(w, own(c, "attention.value_length"), hd, e)))
+		return -1;
+	return gguf_put_float(w, own(c, "attention.layer_norm_rms_epsilon"), (float)c->norm_eps, e) || put_rope(w, c, e) ? -1 : 0;
 }
 
 static void
@@ -171,8 +204,8 @@ put_metadata(struct exporting *x, const struct export_job *j)
 	struct err e;
 	const struct config *c = &x->model.cfg;
 	char name[120];
-	snprintf(name, sizeof name, "%s of %zu layers, width %zu", config_traits(c)->name, c->layers, c->width);
-	if (gguf_put_text(&x->w, "general.architecture", config_traits(c)->name, &e) ||
+	snprintf(name, sizeof name, "%s of %zu layers, width %zu", gguf_arch(c), c->layers, c->width);
+	if (gguf_put_text(&x->w, "general.architecture", gguf_arch(c), &e) ||
 	    gguf_put_text(&x->w, "general.type", "model", &e) || gguf_put_text(&x->w, "general.name", name, &e) ||
 	    gguf_put_u32(&x->w, "general.alignment", 32, &e) ||
 	    gguf_put_u32(&x->w, "general.file_type", types[j->type].file_type, &e) ||

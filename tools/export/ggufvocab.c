@@ -10,9 +10,10 @@
 #include "export/export.h"
 #include "text/jinja.h"
 #include "text/spelling.h"
+#include "text/tokenizer.h"
 
 /* tokenizer.ggml.token_type */
-enum { NORMAL = 1, CONTROL = 3, UNUSED = 5, UNUSED_MOST = 32 };
+enum { NORMAL = 1, CONTROL = 3, USER_DEFINED = 4, UNUSED = 5, UNUSED_MOST = 32 };
 
 struct spelt {
 	char *text;     /* of all, one behind the other */
@@ -61,7 +62,6 @@ spell(struct spelt *s, const struct vocab *v, struct err *e)
 }
 
 static const struct spelt *sorting;
-static const struct vocab *ranking;
 
 static int
 by_spelling(const void *a, const void *b)
@@ -70,13 +70,6 @@ by_spelling(const void *a, const void *b)
 	const char *x = spelling(sorting, i, &n), *y = spelling(sorting, j, &m);
 	int order = memcmp(x, y, n < m ? n : m);
 	return order ? order : n != m ? (n < m ? -1 : 1) : (i > j) - (i < j);
-}
-
-static int
-by_rank(const void *a, const void *b)
-{
-	int32_t x = ranking->tokens[*(const size_t *)a].rank, y = ranking->tokens[*(const size_t *)b].rank;
-	return (x > y) - (x < y);
 }
 
 static int
@@ -115,35 +108,31 @@ put_types(struct gguf_writer *w, const struct vocab *v, struct err *e)
 {
 	if (gguf_put_array(w, "tokenizer.ggml.token_type", GGUF_I32, v->n, e))
 		return -1;
-	for (size_t i = 0; i < v->n; i++)
-		if (gguf_item_i32(w, v->tokens[i].special ? CONTROL : v->tokens[i].size ? NORMAL : UNUSED, e))
+	for (size_t i = 0; i < v->n; i++) {
+		const struct token *t = &v->tokens[i];
+		if (gguf_item_i32(w, t->match ? USER_DEFINED : t->special ? CONTROL : t->size ? NORMAL : UNUSED, e))
 			return -1;
+	}
 	return 0;
 }
 
 static int
-put_merges(struct gguf_writer *w, const struct vocab *v, const struct spelt *s, size_t *order, struct err *e)
+put_merges(struct gguf_writer *w, const struct vocab *v, const struct spelt *s, struct err *e)
 {
-	size_t n = 0, most = 0;
-	for (size_t i = 0; i < v->n; i++) {
-		most = v->tokens[i].size > most ? v->tokens[i].size : most;
-		if (v->tokens[i].rank >= 0)
-			order[n++] = i;
-	}
-	ranking = v;
-	qsort(order, n, sizeof *order, by_rank);
-	char *pair = mem_zalloc(SPELLING_MOST * most + 1, 1, "merges", e);
+	size_t n = 0;
+	struct more_merge *m = tokenizer_merges(v, &n, e);
+	char *pair = m ? mem_zalloc(SPELLING_MOST * v->longest + 1, 1, "merges", e) : NULL;
 	int rc = pair ? gguf_put_array(w, "tokenizer.ggml.merges", GGUF_STRING, n, e) : -1;
 	for (size_t i = 0; rc == 0 && i < n; i++) {
 		size_t l, r;
-		const struct token *t = &v->tokens[order[i]];
-		const char *left = spelling(s, (size_t)t->left, &l), *right = spelling(s, (size_t)t->right, &r);
+		const char *left = spelling(s, (size_t)m[i].left, &l), *right = spelling(s, (size_t)m[i].right, &r);
 		memcpy(pair, left, l);
 		pair[l] = ' ';
 		memcpy(pair + l + 1, right, r);
 		rc = gguf_item_text(w, pair, l + 1 + r, e);
 	}
 	free(pair);
+	free(m);
 	return rc;
 }
 
@@ -242,16 +231,55 @@ put_ends(struct gguf_writer *w, const struct vocab *v, struct err *e)
 	    gguf_put_bool(w, "tokenizer.ggml.add_eos_token", false, e) ? -1 : 0;
 }
 
+/* Whether a token begins within another one and ends behind it: of two such the first in a text is taken here, the longer one
+ * there. */
+static bool
+overlaps(const struct vocab *v, int32_t first, int32_t second)
+{
+	size_t n, m;
+	const uint8_t *a = vocab_bytes(v, first, &n), *b = vocab_bytes(v, second, &m);
+	for (size_t i = 1; i < n; i++)
+		if (n - i < m && memcmp(a + i, b, n - i) == 0)
+			return true;
+	return false;
+}
+
+/* Whether some text is cut to a piece that is spelt as the token is, which is taken for the token there. */
+static bool
+is_piece(const struct vocab *v, int32_t id)
+{
+	size_t n;
+	uint8_t bytes[VOCAB_MAX_TOKEN];
+	const uint8_t *name = vocab_bytes(v, id, &n);
+	return spelling_bytes(name, n, bytes, sizeof bytes, &n) && pretoken_next(v->rule, bytes, n) == n;
+}
+
 /* What GGUF, or the programs that read it, would do otherwise. */
 static const char *
 unlike(const struct vocab *v)
 {
-	if (v->options)
-		return "puts text into a normal form or a space before it, or takes pieces that are tokens whole";
-	for (size_t i = 0; i < v->n; i++)
-		if (v->tokens[i].match)
-			return "has added tokens that are found in any text, or take white space with them";
-	return v->nmore ? "has tokens that several merges make" : NULL;
+	if (v->options & VOCAB_SPACE)
+		return "puts a space before text";
+	for (size_t i = 0; i < v->nspecials; i++) {
+		if (v->options & VOCAB_WHOLE && is_piece(v, v->specials[i]))
+			return "has special tokens that text can be cut to, where pieces that are tokens are taken whole";
+		unsigned match = v->tokens[v->specials[i]].match;
+		if (match & (MATCH_LEFT | MATCH_RIGHT))
+			return "has added tokens that take white space with them";
+		for (size_t j = 0; match && j < v->nspecials; j++)
+			if (v->tokens[v->specials[j]].match && overlaps(v, v->specials[i], v->specials[j]))
+				return "has added tokens that are found in any text and can overlap";
+	}
+	return NULL;
+}
+
+/* Normal form C where it does not go with the name of the rule, which those that read GGUF without us do not do either way. */
+static int
+put_rule(struct gguf_writer *w, const struct vocab *v, const struct gguf_pre *pre, struct err *e)
+{
+	bool nfc = v->options & VOCAB_NFC;
+	return gguf_put_text(w, "tokenizer.ggml.model", "gpt2", e) || gguf_put_text(w, "tokenizer.ggml.pre", pre->name, e) ||
+	    ((pre->options ^ v->options) & VOCAB_NFC && gguf_put_bool(w, GGUF_NFC_KEY, nfc, e)) ? -1 : 0;
 }
 
 int
@@ -265,14 +293,16 @@ gguf_put_vocab(struct gguf_writer *w, const struct vocab *v, size_t rows, struct
 	const char *why = unlike(v);
 	if (why)
 		return err_set(e, ERR_DATA, "the vocabulary %s, which is not written to GGUF", why);
-	const char *pre = gguf_pre(v->rule);
+	const struct gguf_pre *pre = gguf_pre_of(v->rule, v->options);
 	if (!pre)
-		return err_set(e, ERR_DATA, "the vocabulary cuts text by the rule %s, for which GGUF has no name", pretoken_name(v->rule));
+		return err_set(e, ERR_DATA, "the vocabulary cuts text by the rule %s%s, for which GGUF has no name", pretoken_name(v->rule),
+		    v->options & VOCAB_WHOLE ? " and takes pieces that are tokens whole" : "");
 	size_t *order = mem_zalloc(v->n, sizeof *order, "tokens", e);
 	int rc = !order || spell(&s, v, e) || check_spellings(&s, order, e) ||
-	    gguf_put_text(w, "tokenizer.ggml.model", "gpt2", e) || gguf_put_text(w, "tokenizer.ggml.pre", pre, e) ||
-	    put_tokens(w, &s, v->n, e) || put_types(w, v, e) || put_merges(w, v, &s, order, e) || put_ends(w, v, e) ||
+	    put_rule(w, v, pre, e) || put_tokens(w, &s, v->n, e) || put_types(w, v, e) || put_merges(w, v, &s, e) || put_ends(w, v, e) ||
 	    put_template(w, v, e) ? -1 : 0;
+	if (rc == 0 && v->options & VOCAB_NFC)
+		cli_warn("the vocabulary puts text into normal form C, which programs that read GGUF leave to those who give them text");
 	spelt_free(&s);
 	free(order);
 	return rc;

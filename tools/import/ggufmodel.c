@@ -1,4 +1,4 @@
-/* timport --as model FILE.gguf: a model of the architectures gpt2 and llama of llama.cpp. */
+/* timport --as model FILE.gguf: a model of the architectures gpt2, llama and qwen2 of llama.cpp. */
 #include "import/ggufmodel.h"
 
 #include <fcntl.h>
@@ -21,6 +21,7 @@ struct loading {
 	struct config cfg;
 	struct params table;
 	real *w;
+	const struct gguf_tensor *divisors; /* of the frequencies of rotary positions, or NULL */
 	struct vocab vocab;
 	struct vocab_file file; /* the same as a stream */
 };
@@ -30,7 +31,7 @@ static const struct gguf_value *
 own(const struct loading *l, const char *key)
 {
 	char name[80];
-	snprintf(name, sizeof name, "%s.%s", config_traits(&l->cfg)->name, key);
+	snprintf(name, sizeof name, "%s.%s", gguf_arch(&l->cfg), key);
 	return gguf_get(&l->g, name);
 }
 
@@ -41,7 +42,7 @@ get_size(const struct loading *l, const char *key, size_t absent)
 	const struct gguf_value *v = own(l, key);
 	if ((!v && !absent) || (v && (!gguf_whole(v, &x) || x == 0 || x > 1u << 24)))
 		cli_die(ERR_DATA, "%s: %s.%s is missing, or not a whole number up to 16777216", l->path,
-		    config_traits(&l->cfg)->name, key);
+		    gguf_arch(&l->cfg), key);
 	return (size_t)x;
 }
 
@@ -53,7 +54,7 @@ get_real(const struct loading *l, const char *key, double absent)
 	char text[40] = "";
 	const struct gguf_value *v = own(l, key);
 	if (v && !gguf_real(v, &x))
-		cli_die(ERR_DATA, "%s: %s.%s is not a real number", l->path, config_traits(&l->cfg)->name, key);
+		cli_die(ERR_DATA, "%s: %s.%s is not a real number", l->path, gguf_arch(&l->cfg), key);
 	if (v && v->kind == GGUF_FLOAT32 && isfinite(x))
 		for (int digits = 1; digits <= 9; digits++) {
 			snprintf(text, sizeof text, "%.*g", digits, x);
@@ -67,16 +68,65 @@ get_real(const struct loading *l, const char *key, double absent)
 static void
 check_traits(const struct loading *l)
 {
-	static const char *const unknown[] = {"rope.scaling.type", "rope.scaling.factor", "rope.scale_linear", "expert_count",
+	static const char *const unknown[] = {"expert_count", "rope.scaling.attn_factor",
 	    "attention.sliding_window", "attention.clamp_kqv", "attention.max_alibi_bias", "attention.scale",
 	    "use_parallel_residual", "logit_scale", "embedding_scale", "residual_scale", "tensor_data_layout"};
 	for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++)
 		if (own(l, unknown[i]))
-			cli_die(ERR_DATA, "%s: has %s.%s, which is not known here", l->path, config_traits(&l->cfg)->name, unknown[i]);
-	size_t hd = config_head_dim(&l->cfg);
-	if (get_size(l, "attention.key_length", hd) != hd || get_size(l, "attention.value_length", hd) != hd ||
-	    get_size(l, "rope.dimension_count", hd) != hd)
-		cli_die(ERR_DATA, "%s: heads are not of the width divided by their number", l->path);
+			cli_die(ERR_DATA, "%s: has %s.%s, which is not known here", l->path, gguf_arch(&l->cfg), unknown[i]);
+}
+
+/* Keys, values and the rotary positions of a head are of one size here. */
+static void
+read_heads(struct loading *l)
+{
+	struct config *c = &l->cfg;
+	size_t usual = c->width / c->heads, key = get_size(l, "attention.key_length", usual);
+	if (get_size(l, "attention.value_length", usual) != key || get_size(l, "rope.dimension_count", key) != key)
+		cli_die(ERR_DATA, "%s: the keys of a head, its values and what its positions turn are not of one size", l->path);
+	c->head_size = own(l, "attention.key_length") && key * c->heads != c->width ? key : 0;
+}
+
+/* LLaMA 3's scaling by its divisors. Files of others say no more, and then the numbers are those that have been published with
+ * it. */
+static void
+read_divisors(struct loading *l, const struct gguf_tensor *t)
+{
+	struct err e;
+	struct config *c = &l->cfg;
+	size_t half = config_head_dim(c) / 2;
+	float divisor, most = 1;
+	if (c->rope.kind != ROPE_PLAIN || t->type != GGUF_F32 || t->rank != 1 || t->dims[0] != half)
+		cli_die(ERR_DATA, "%s: tensor %s is not of %zu numbers of type F32, or beside another scaling", l->path, t->name, half);
+	for (size_t i = 0; i < half; i++) {
+		gguf_decode(GGUF_F32, t->data + i * sizeof divisor, 1, &divisor);
+		most = divisor > most ? divisor : most;
+	}
+	c->rope = (struct rope_scaling){ROPE_LLAMA3, get_real(l, "tenon.rope_factor", (double)most), get_real(l, "tenon.rope_low", 1),
+	    get_real(l, "tenon.rope_high", 4), get_size(l, "tenon.rope_original", 8192)};
+	if (config_check(c, &e))
+		cli_die(ERR_DATA, "%s: %s", l->path, e.msg);
+	for (size_t i = 0; i < half; i++) {
+		gguf_decode(GGUF_F32, t->data + i * sizeof divisor, 1, &divisor);
+		if (!(fabs((double)divisor / gguf_rope_divisor(c, i) - 1) < 1e-5))
+			cli_die(ERR_DATA, "%s: tensor %s is not LLaMA 3's scaling by %g, of waves that fit %g to %g times into %zu positions",
+			    l->path, t->name, c->rope.factor, c->rope.low, c->rope.high, c->rope.original);
+	}
+}
+
+static void
+read_rope(struct loading *l)
+{
+	struct config *c = &l->cfg;
+	const struct gguf_value *type = own(l, "rope.scaling.type");
+	bool none = gguf_is_text(type, "none");
+	c->rope_theta = get_real(l, "rope.freq_base", 10000);
+	if (type && !none && !gguf_is_text(type, "linear"))
+		cli_die(ERR_DATA, "%s: %s.rope.scaling.type is neither none nor linear", l->path, gguf_arch(c));
+	double factor = get_real(l, "rope.scaling.factor", get_real(l, "rope.scale_linear", 0));
+	if (!none && factor != 0)
+		c->rope = (struct rope_scaling){.kind = ROPE_LINEAR, .factor = factor};
+	l->divisors = c->qkv_bias ? NULL : gguf_find(&l->g, GGUF_ROPE_FREQS);
 }
 
 static void
@@ -85,13 +135,8 @@ read_config(struct loading *l)
 	struct err e;
 	struct config *c = &l->cfg;
 	const struct gguf_value *name = gguf_get(&l->g, "general.architecture");
-	char arch[8] = "";
-	if (name && name->kind == GGUF_STRING && name->n < sizeof arch)
-		memcpy(arch, name->data, name->n);
-	int a = config_arch(arch);
-	if (a != ARCH_GPT2 && a != ARCH_LLAMA)
-		cli_die(ERR_DATA, "%s: general.architecture is neither gpt2 nor llama", l->path);
-	c->arch = (enum arch)a;
+	if (!name || name->kind != GGUF_STRING || !gguf_set_arch(c, name->data, name->n))
+		cli_die(ERR_DATA, "%s: general.architecture is neither gpt2, llama nor qwen2", l->path);
 	c->layers = get_size(l, "block_count", 0);
 	c->heads = get_size(l, "attention.head_count", 0);
 	c->kv_heads = get_size(l, "attention.head_count_kv", c->heads);
@@ -99,12 +144,17 @@ read_config(struct loading *l)
 	c->hidden = get_size(l, "feed_forward_length", 0);
 	c->context = get_size(l, "context_length", 0);
 	c->norm_eps = get_real(l, config_traits(c)->rms ? "attention.layer_norm_rms_epsilon" : "attention.layer_norm_epsilon", 0);
-	c->rope_theta = config_traits(c)->rotary ? get_real(l, "rope.freq_base", 10000) : 10000;
+	read_heads(l);
+	c->rope_theta = 10000;
+	if (config_traits(c)->rotary)
+		read_rope(l);
 	c->tied = !gguf_find(&l->g, "output.weight");
 	c->vocab = l->vocab.n;
 	if (config_check(c, &e))
 		cli_die(ERR_DATA, "%s: %s", l->path, e.msg);
 	check_traits(l);
+	if (l->divisors)
+		read_divisors(l, l->divisors);
 }
 
 /* The tensors of the table from the i-th on that are one of the file's. */
@@ -141,7 +191,7 @@ static void
 read_tensors(struct loading *l)
 {
 	struct err e;
-	size_t used = 0;
+	size_t used = l->divisors != NULL;
 	char name[GGUF_MAX_NAME + 1];
 	if (params_build(&l->table, &l->cfg, &e) || !(l->w = mem_zalloc(l->table.size, sizeof *l->w, "weights", &e)))
 		cli_fail(&e);
@@ -150,12 +200,12 @@ read_tensors(struct loading *l)
 		read_tensor(l, i, n);
 	}
 	for (size_t k = 0; used < l->g.n && k < l->g.n; k++) {
-		bool known = false;
+		bool known = l->divisors == &l->g.tensors[k];
 		for (size_t i = 0; !known && i < l->table.n; i++)
 			known = gguf_name(&l->cfg, &l->table.items[i], name) && strcmp(name, l->g.tensors[k].name) == 0;
 		if (!known)
 			cli_die(ERR_DATA, "%s: tensor %s is not one of a %s model", l->path, l->g.tensors[k].name,
-			    config_traits(&l->cfg)->name);
+			    gguf_arch(&l->cfg));
 	}
 }
 

@@ -10,7 +10,7 @@
 #include "text/spelling.h"
 
 /* tokenizer.ggml.token_type */
-enum { NORMAL = 1, CONTROL = 3, UNUSED = 5 };
+enum { NORMAL = 1, CONTROL = 3, USER_DEFINED = 4, UNUSED = 5 };
 
 struct spelt {
 	const uint8_t *p;
@@ -41,12 +41,6 @@ get_array(const struct gguf *g, const char *key, enum gguf_kind item, uint64_t n
 		return v;
 	err_set(e, ERR_DATA, "%s is missing, or not an array as long and of the kind that it should be", key);
 	return NULL;
-}
-
-static bool
-is_text(const struct gguf_value *v, const char *text)
-{
-	return v && v->kind == GGUF_STRING && v->n == strlen(text) && memcmp(v->data, text, v->n) == 0;
 }
 
 /* The token of a spelling; n when there is none. */
@@ -84,24 +78,25 @@ find_merge(const struct spelt *sorted, size_t n, const uint8_t *text, uint64_t s
 }
 
 static int
-read_merges(const struct gguf *g, const struct spelt *sorted, struct token *tokens, size_t n, struct err *e)
+read_merges(const struct gguf *g, struct vocab *v, const struct spelt *sorted, struct token *tokens, size_t n, struct err *e)
 {
-	const struct gguf_value *v = gguf_get(g, "tokenizer.ggml.merges");
+	const struct gguf_value *all = gguf_get(g, "tokenizer.ggml.merges");
 	uint8_t *joined = mem_zalloc(2 * SPELLING_MOST * VOCAB_MAX_TOKEN, 1, "a merge", e);
 	if (!joined)
 		return -1;
-	int rc = v && (v->kind != GGUF_ARRAY || v->item != GGUF_STRING || v->n > VOCAB_MAX_TOKENS)
+	int rc = all && (all->kind != GGUF_ARRAY || all->item != GGUF_STRING || all->n > VOCAB_MAX_TOKENS)
 	    ? err_set(e, ERR_DATA, "tokenizer.ggml.merges is not an array of strings") : 0;
-	const uint8_t *at = v ? v->data : NULL;
-	for (uint64_t i = 0; v && rc == 0 && i < v->n; i++) {
+	const uint8_t *at = all ? all->data : NULL;
+	for (uint64_t i = 0; all && rc == 0 && i < all->n; i++) {
 		uint64_t size;
 		size_t id[3];
 		const uint8_t *text = gguf_next(&at, &size);
 		if (size > 2 * SPELLING_MOST * VOCAB_MAX_TOKEN || !find_merge(sorted, n, text, size, id, joined))
 			rc = err_set(e, ERR_DATA, "merge %llu is not of two tokens to a third", (unsigned long long)i);
-		else if (tokens[id[2]].rank >= 0)
-			rc = err_set(e, ERR_DATA, "token %zu comes of two merges, of which a vocabulary here has one", id[2]);
-		else {
+		else if (tokens[id[2]].rank >= 0) {
+			struct more_merge m = {(int32_t)id[2], (int32_t)id[0], (int32_t)id[1], (int32_t)i};
+			rc = vocab_add_merge(v, &m, e);
+		} else {
 			tokens[id[2]].left = (int32_t)id[0];
 			tokens[id[2]].right = (int32_t)id[1];
 			tokens[id[2]].rank = (int32_t)i;
@@ -117,11 +112,12 @@ add_token(struct vocab *v, const struct spelt *s, int32_t type, const struct tok
 	uint8_t bytes[VOCAB_MAX_TOKEN];
 	struct token to = *t;
 	size_t n = (size_t)s->n;
-	if (type != NORMAL && type != CONTROL && type != UNUSED)
-		return err_set(e, ERR_DATA, "token %zu is of type %d, neither normal, control nor unused", v->n, type);
+	if (type != NORMAL && type != CONTROL && type != USER_DEFINED && type != UNUSED)
+		return err_set(e, ERR_DATA, "token %zu is of type %d, neither normal, control, user-defined nor unused", v->n, type);
 	if (type == UNUSED && t->rank < 0)
 		return vocab_add(v, t, NULL, 0, e);
-	to.special = type == CONTROL;
+	to.special = type == CONTROL || type == USER_DEFINED;
+	to.match = type == USER_DEFINED ? MATCH_ALWAYS : 0;
 	if (s->n > (to.special ? VOCAB_MAX_TOKEN : SPELLING_MOST * VOCAB_MAX_TOKEN))
 		return err_set(e, ERR_DATA, "token %zu is too long", v->n);
 	if (to.special)
@@ -161,7 +157,7 @@ read_tokens(const struct gguf *g, struct vocab *v, struct err *e)
 	if (rc == 0) {
 		memcpy(sorted, all, n * sizeof *all);
 		qsort(sorted, n, sizeof *sorted, by_spelling);
-		rc = check_spellings(sorted, n, e) || read_merges(g, sorted, merged, n, e) ? -1 : 0;
+		rc = check_spellings(sorted, n, e) || read_merges(g, v, sorted, merged, n, e) ? -1 : 0;
 	}
 	for (size_t i = 0; rc == 0 && i < n; i++) {
 		int32_t type;
@@ -196,17 +192,23 @@ set_template(const struct gguf *g, struct vocab *v, struct err *e)
 int
 gguf_get_vocab(const struct gguf *g, struct vocab *v, struct err *e)
 {
-	const struct gguf_value *pre = gguf_get(g, "tokenizer.ggml.pre"), *begins = gguf_get(g, "tokenizer.ggml.add_bos_token");
+	const struct gguf_value *name = gguf_get(g, "tokenizer.ggml.pre"), *begins = gguf_get(g, "tokenizer.ggml.add_bos_token");
+	const struct gguf_value *nfc = gguf_get(g, GGUF_NFC_KEY);
 	memset(v, 0, sizeof *v);
-	if (!is_text(gguf_get(g, "tokenizer.ggml.model"), "gpt2"))
+	if (!gguf_is_text(gguf_get(g, "tokenizer.ggml.model"), "gpt2"))
 		return err_set(e, ERR_DATA, "tokenizer.ggml.model is not gpt2, the only kind of tokenizer that can be read");
-	int rule = pre && pre->kind == GGUF_STRING ? gguf_rule(pre->data, pre->n) : -1;
-	if (rule < 0)
+	const struct gguf_pre *pre = name && name->kind == GGUF_STRING ? gguf_pre_named(name->data, name->n) : NULL;
+	if (!pre)
 		return err_set(e, ERR_DATA, "tokenizer.ggml.pre names no rule that is known here");
-	vocab_init(v, VOCAB_BPE, (enum pretoken)rule);
+	vocab_init(v, VOCAB_BPE, (enum pretoken)pretoken_of(pre->rule));
+	v->options = pre->options;
+	if (nfc && nfc->kind != GGUF_BOOL)
+		return err_set(e, ERR_DATA, "%s is neither true nor false", GGUF_NFC_KEY);
+	if (nfc)
+		v->options = (v->options & ~(unsigned)VOCAB_NFC) | (*nfc->data ? VOCAB_NFC : 0u);
 	if (read_tokens(g, v, e))
 		return -1;
-	bool bos = begins && begins->kind == GGUF_BOOL && *begins->data;
+	bool bos = begins && begins->kind == GGUF_BOOL ? *begins->data != 0 : pre->begins;
 	char *begin = NULL, *end = NULL;
 	int rc = vocab_name(v, bos ? id_of(g, "tokenizer.ggml.bos_token_id") : -1, &begin, e) ||
 	    vocab_name(v, id_of(g, "tokenizer.ggml.eos_token_id"), &end, e) || vocab_finish(v, begin, end, e) ||
