@@ -74,6 +74,8 @@ struct cli_tool {
  * remove unfinished outputs and die of the signal. Returns the operands, NULL-terminated, and
  * their number. */
 char **cli_parse(const struct cli_tool *tool, int argc, char **argv, size_t *noperands);
+/* Whether the option of this long name was on the command line. */
+bool cli_given(const char *name);
 
 /* Prints "tool: message", removes unfinished outputs, sends ABORT on unfinished streams, exits
  * with e->code. */
