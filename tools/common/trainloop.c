@@ -313,6 +313,7 @@ run_steps(struct train_run *r)
 	struct cli_progress p;
 	double row[ROW_COLUMNS], eval[2] = {(double)NAN, (double)NAN};
 	cli_progress_start(&p, r->quiet, "steps", r->steps);
+	p.first = r->trainer.step;
 	while (r->trainer.step < r->steps && !patience_ended(r)) {
 		bool stop = one_step(r, row);
 		if (!isnan(row[RUN_EVAL_LOSS])) {
