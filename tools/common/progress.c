@@ -58,17 +58,18 @@ cli_progress_tick(struct cli_progress *p, uint64_t done, const char *extra)
 	double rate = now > p->start ? (double)(done - p->first) / (now - p->start) : 0;
 	double eta = p->total > done && rate > 0 ? (double)(p->total - done) / rate : 0;
 	const char *gap = *extra ? " " : "";
-	char line[512], left[40];
+	char line[512], left[40], speed[40];
+	snprintf(speed, sizeof speed, rate < 1000 ? "%.4g" : "%.0f", rate);
 	if (!p->tty) {
-		fprintf(stderr, "%s: %s=%llu rate=%.4g%s%s\n", cli_name(), p->unit, (unsigned long long)done, rate, gap, extra);
+		fprintf(stderr, "%s: %s=%llu rate=%s%s%s\n", cli_name(), p->unit, (unsigned long long)done, speed, gap, extra);
 		return;
 	}
 	show_time(left, sizeof left, eta);
 	if (p->total)
-		snprintf(line, sizeof line, "%s: %llu/%llu %s, %.4g/s, ETA %s%s%s", cli_name(), (unsigned long long)done,
-		    (unsigned long long)p->total, p->unit, rate, left, gap, extra);
+		snprintf(line, sizeof line, "%s: %llu/%llu %s, %s/s, ETA %s%s%s", cli_name(), (unsigned long long)done,
+		    (unsigned long long)p->total, p->unit, speed, left, gap, extra);
 	else
-		snprintf(line, sizeof line, "%s: %llu %s, %.4g/s%s%s", cli_name(), (unsigned long long)done, p->unit, rate, gap, extra);
+		snprintf(line, sizeof line, "%s: %llu %s, %s/s%s%s", cli_name(), (unsigned long long)done, p->unit, speed, gap, extra);
 	draw(line);
 	cli_state.live = p;
 }
