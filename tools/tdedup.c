@@ -215,6 +215,8 @@ static void
 read_all(struct dedup *d)
 {
 	struct err e;
+	struct cli_progress p;
+	cli_progress_start(&p, quiet, "records", 0);
 	for (size_t n; (n = read_batch(d)) > 0;) {
 		size_t from = d->set.n;
 		hash_batch(d, n);
@@ -224,7 +226,9 @@ read_all(struct dedup *d)
 		for (size_t i = 0; !near && i < n; i++)
 			if (d->fresh[i])
 				write_record(d, d->batch + i * d->head->nfields);
+		cli_progress_tick(&p, ten_reader_record(d->r), "");
 	}
+	cli_progress_end(&p);
 }
 
 /* ---- the second pass ---- */

@@ -82,6 +82,8 @@ load_model(struct job *j)
 	struct err e;
 	if (model_load(&j->model, model_path, &e))
 		cli_fail(&e);
+	if (config_traits(&j->model.cfg)->encoder || j->model.cfg.headless)
+		cli_die(ERR_DATA, "%s: the model does not continue text", j->model.path);
 	if (!j->model.tokenizer_size)
 		cli_die(ERR_DATA, "%s: the model has no vocabulary", j->model.path);
 	if (vocab_file_load_mem(&j->vocab, j->model.tokenizer, j->model.tokenizer_size, j->model.path, &e))

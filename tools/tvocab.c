@@ -46,10 +46,12 @@ static void
 count_documents(struct doc_batch *b, struct counts *all)
 {
 	struct err e;
+	struct cli_progress p;
 	size_t n = (size_t)omp_get_max_threads();
 	struct counts *own = mem_zalloc(n, sizeof *own, "counts", &e);
 	if (!own)
 		cli_fail(&e);
+	cli_progress_start(&p, quiet, "MB", 0);
 	while (doc_batch_next(b)) {
 		bool failed = false;
 #pragma omp parallel for schedule(dynamic, 16)
@@ -68,7 +70,9 @@ count_documents(struct doc_batch *b, struct counts *all)
 		}
 		if (failed)
 			cli_fail(&e);
+		cli_progress_tick(&p, b->total_bytes / 1000000, "");
 	}
+	cli_progress_end(&p);
 	for (size_t i = 0; i < n; i++) {
 		if (counts_join(all, &own[i], &e))
 			cli_fail(&e);

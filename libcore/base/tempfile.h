@@ -8,4 +8,7 @@
  * -1 with *e filled. The caller closes it. */
 int tempfile_open(struct err *e);
 
+/* What messages call it: it fails most often because the folder is too small. */
+#define TEMPFILE_NAME "temporary file in the folder TMPDIR (default /tmp)"
+
 #endif

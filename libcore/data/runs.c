@@ -75,7 +75,7 @@ attach(struct run *r, const char *mode, struct err *e)
 	if (!r->f) {
 		if (fd >= 0)
 			close(fd);
-		return err_errno(e, "temporary file");
+		return err_errno(e, TEMPFILE_NAME);
 	}
 	setvbuf(r->f, NULL, _IOFBF, RUN_BUFFER);
 	return 0;
@@ -86,14 +86,14 @@ detach(struct run *r, struct err *e)
 {
 	int rc = fclose(r->f);
 	r->f = NULL;
-	return rc ? err_errno(e, "temporary file") : 0;
+	return rc ? err_errno(e, TEMPFILE_NAME) : 0;
 }
 
 static int
 put(struct run *r, const struct run_item *it, const void *bytes, struct err *e)
 {
 	if (fwrite(it, sizeof *it, 1, r->f) != 1 || (it->size && fwrite(bytes, it->size, 1, r->f) != 1))
-		return err_errno(e, "temporary file");
+		return err_errno(e, TEMPFILE_NAME);
 	return 0;
 }
 
@@ -120,11 +120,11 @@ get(struct run *r, struct err *e)
 	if (got == 0 && !ferror(r->f))
 		return 0;
 	if (got != sizeof r->item)
-		return err_errno(e, "temporary file");
+		return err_errno(e, TEMPFILE_NAME);
 	if (hold(r, r->item.size, e))
 		return -1;
 	if (r->item.size && fread(r->bytes, r->item.size, 1, r->f) != 1)
-		return err_errno(e, "temporary file");
+		return err_errno(e, TEMPFILE_NAME);
 	return 1;
 }
 

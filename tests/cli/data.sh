@@ -71,6 +71,8 @@ for m in 1 1k 10k 100k; do
 done
 for i in $(seq 60); do cat rows.ten; done >big.ten
 size=$(stat -c %s big.ten)
+run 'no room for what waits: it is told where' 1 '' 'tshuf: temporary file in the folder TMPDIR (default /tmp): File too large' \
+	bash -c 'ulimit -f 1; tshuf -q --memory 4k all.ten -o x.ten'
 if measures_memory tshuf; then
 	peak() { /usr/bin/time -q -f %M -o peak tshuf -q -o s.ten "$@" && cat peak; }
 	mib=$((1 << 10))

@@ -1,4 +1,5 @@
-# The examples of every manual page run, one after the other, in a folder that has stories.txt.
+# The examples of every manual page run, one after the other, in a folder that has stories.txt, and
+# mandoc shows them as they were run: mdoc takes quotes and ends of sentences in .Dl for its own.
 . tests/lib.sh
 [ -e "$ROOT/pipelines/data/stories.txt" ] || skip_all "no pipelines/data/stories.txt"
 
@@ -10,7 +11,13 @@ examples() {
 	/^\.Dl / { print substr($0, 5); next }
 	/^\.Bd .*-literal/ { literal = 1; next }
 	/^\.Ed/ { literal = 0; next }
-	literal' "$1" | sed 's/\\e/\\/g; s/\\&//g; s/\\-/-/g; s/\\(aq/'"'"'/g'
+	literal' "$1" | sed 's/\\e/\\/g; s/\\&//g; s/\\-/-/g; s/\\(aq/'"'"'/g; s/\\(dq/"/g'
+}
+# every line of EXAMPLES is a line of the page as it is shown
+shown() { # PAGE EXAMPLES
+	mandoc -Tascii -O width=400 "$1" | sed 's/.\x08//g; s/^ *//' >../page
+	sed 's/^[[:space:]]*//' "$2" | grep -vFxf ../page
+	[ $? = 1 ]
 }
 
 for page in "$ROOT"/man/*.1; do
@@ -30,6 +37,11 @@ for page in "$ROOT"/man/*.1; do
 		[ $rc = 0 ] || [ $rc = 141 ] || { failed="$line: exit status $rc"; break; }
 	done <../lines
 	result $((${#failed} > 0)) "$name: examples run" || { echo "$failed"; cat ../log; } | note
+	if command -v mandoc >/dev/null; then
+		ok "$name: examples are shown as they are run" shown "$page" ../lines
+	else
+		skip "$name: examples are shown as they are run" "mandoc is not installed"
+	fi
 done
 cd "$T" || exit 1
 finish

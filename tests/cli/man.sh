@@ -57,6 +57,10 @@ for tool in "$BUILD"/bin/*; do
 	ok "$name: --help ends in examples" awk '/^examples:/ { on = 1; next } on && /^  ./ { n++ }
 	    END { exit n < 2 }' <("$tool" --help)
 done
+for tool in "$BUILD"/bin/*; do
+	name=${tool##*/}
+	is "tenon(7) lists $name, once" "$(grep -c "^.It Xr $name 1$" "$ROOT/man/tenon.7") $(sed -n '/^.Sh SEE/,$p' "$ROOT/man/tenon.7" | grep -c "^.Xr $name 1 ,$")" '1 1'
+done
 for page in "$ROOT"/man/*.[57]; do
 	ok "${page##*/}: mandoc -Tlint" mandoc -Tlint -W warning "$page"
 done

@@ -62,7 +62,10 @@ fails 'views that were shuffled' 3 $c -o x.ten mixed.ten
 ok 'says what must be' grep -q 'must be neighbours' "$T.err"
 fails 'tokens that are no views' 3 $c -o x.ten tokens.ten
 fails 'a batch of one' 2 tpretrain -m bert.ten --objective contrastive -b 1 -o x.ten views.ten
-fails 'a queue for masks' 2 tpretrain -m bert.ten --queue 5 -o x.ten masked.ten
+for o in '--queue 5' '--temperature 0.5' '--pool first' '--projection 16' '--momentum 0.9'; do
+	fails "$o for masks" 2 tpretrain -m bert.ten $o -o x.ten masked.ten
+done
+fails 'a momentum without a queue' 2 tpretrain -m bert.ten --objective contrastive --momentum 0.9 -o x.ten views.ten
 
 # ---- tembed
 head -n 40 stories.txt | awk 'NF { n++; gsub(/["\\]/, ""); printf "{\"text\": \"%s\", \"label\": \"%s\"}\n", $0, n % 3 ? "a" : "b" }' >lines.jsonl

@@ -36,6 +36,7 @@ same tag model.ten summary.txt
 again tag model.ten STEPS=40
 
 run 'chat.mk' 0 '~^assistant: ' '*' pipeline chat chat.1 STEPS=6 -j1
+ok 'without complaints of the plot, which has no validation' sh -c "! grep warning $T.err"
 ok 'its plot' grep -q '<svg' chat.1/loss.svg
 ok 'talks at the terminal' sh -c 'echo Hello. | tgen -q --chat -n 5 -m chat.1/chat.ten'
 run 'chat.mk -j2' 0 '*' '*' pipeline chat chat.2 STEPS=6 -j2

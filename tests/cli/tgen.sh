@@ -7,6 +7,8 @@ tinit -q --arch llama --layers 2 --heads 2 --kv-heads 1 --width 32 --context 48 
 tpretrain -q -j1 -m init.ten --steps 60 --warmup 5 --lr 5e-3 -o m.ten tokens.ten
 tinit -q --layers 1 --heads 2 --width 16 --context 48 --vocab vocab.ten -o gpt2.ten
 tvocab -q --type byte --no-special -o bytes.ten </dev/null
+tinit -q --arch bert --layers 1 --heads 2 --width 16 --context 48 --vocab vocab.ten -o bert.ten
+tgraft -q --drop-head language m.ten -o headless.ten
 
 # ---- one prompt as text
 echo "The " | tgen -q -m m.ten -n 12 >one
@@ -66,6 +68,8 @@ for l, m in zip(sys.stdin, open(\"r.json\")):
 
 # ---- refusals
 fails "no model" 2 tgen --prompt a
+fails "a model of both directions" 3 tgen -m bert.ten --prompt a
+fails "a model without a language head" 3 tgen -m headless.ten --prompt a
 fails "temperature" 2 tgen -m m.ten --temperature x --prompt a
 fails "top-p above 1" 2 tgen -m m.ten --top-p 1.5 --prompt a
 fails "no tokens" 2 tgen -m m.ten -n 0 --prompt a

@@ -33,6 +33,21 @@ printf 'text,label\n"open,x\n' >open.csv
 fails 'a quote that is not closed' 3 timport --format csv --as labelled open.csv -o x.ten
 printf 'text,label\n"a"b,x\nc,d\n' >behind.csv
 fails 'text behind a quote' 3 timport --format csv --as labelled behind.csv -o x.ten
+ok 'it is told where' grep -qx 'timport: behind.csv: line 2: text behind a closing quote' "$T.err"
+echo '{"text": "a", "label": "x"}' >names.csv
+fails 'a quote within the name of a column' 3 timport --format csv --as labelled names.csv -o x.ten
+ok 'it is told where, too' grep -qx 'timport: names.csv: line 1: a quote within a cell that does not begin with one' "$T.err"
+printf '\xef\xbb\xbf"text",label\r\na,x\r\n' >mark.csv
+is 'a byte order mark before a table' "$(timport -q --as labelled --format csv mark.csv | lines)" '{"text":"a","label":"x"}'
+is 'byte by byte' "$(while IFS= read -rN1 c; do printf %s "$c"; done <mark.csv | timport -q --as labelled --format csv | lines)" '{"text":"a","label":"x"}'
+printf '\xef\xbb' >short.csv
+is 'half a byte order mark is text' "$(timport -q --format csv --columns text short.csv | tdump --jsonl)" '{"text":"\udcef\udcbb"}'
+printf '\xef\xbb\xbf{"text": "a", "label": "x"}\r\n' | timport -q --as labelled >mark.ten
+is 'and before JSON lines' "$(lines mark.ten)" '{"text":"a","label":"x"}'
+printf '\xef\xbb\xbfMill B-place\n' | timport -q --format conll >mark.ten
+is 'and before CoNLL' "$(lines mark.ten)" '{"text":"Mill","word_ends":[4],"tags":"B-place"}'
+printf '{"text": "a"}\n\xef\xbb\xbf{"text": "b"}\n' >late.jsonl
+fails 'but not in the middle' 3 timport --as text late.jsonl -o x.ten
 run 'and the row after it' 0 '' 'timport: records_out=1 skipped_bad=1 classes=1' timport --skip-bad --format csv --as labelled behind.csv -o b.ten
 printf '{"text": "a", "label": "x"}\n{"text": \n' >broken.jsonl
 fails 'broken JSON' 3 timport --as labelled broken.jsonl -o x.ten

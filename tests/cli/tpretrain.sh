@@ -66,6 +66,29 @@ ok 'TERM: a checkpoint is there' tcheck -q "$(ls sig.ten.ckpt/step-*.ten | tail 
 ok 'TERM: no output' test ! -e sig.ten
 fails 'a checkpoint of other options is refused' 3 tpretrain -q -m init.ten --steps 100000 -b 4 -o sig.ten train.ten
 
+# a terminal of 50 columns: no line is longer, and the last one takes the place of the live one
+cat >terminal.py <<'END'
+import fcntl, os, pty, re, struct, sys, termios
+pid, fd = pty.fork()
+if pid == 0:
+    sys.stdin.read(1)
+    os.execvp(sys.argv[1], sys.argv[1:])
+fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 50, 0, 0))
+os.write(fd, b"\n")
+out = b""
+try:
+    while True:
+        out += os.read(fd, 65536)
+except OSError: # the end of a terminal
+    pass
+os.waitpid(pid, 0)
+live = re.findall(rb"\r(tpretrain: [^\r\n]*)\x1b\[K", out)
+assert len(live) > 2 and all(re.match(rb"tpretrain: \d+/100000 steps, [\d.e+]+/s, ETA ", l) for l in live), out
+assert max(len(l) for l in live) == 49, out
+assert re.search(rb"\r\x1b\[Ktpretrain: stopped after step \d+; the same command goes on from there\r\n$", out), out
+END
+ok 'a narrow terminal' timeout 60 python3 terminal.py timeout -s INT 3 tpretrain -j1 -m init.ten --steps 100000 -b 8 -o live.ten train.ten
+
 # a damaged newest checkpoint: the one before it serves
 tpretrain -q -j1 -m init.ten --steps 100000 -b 8 --save-every 5 -o sig.ten train.ten 2>"$T.err" &
 pid=$!
@@ -157,6 +180,7 @@ fails 'a weight that is NaN' 5 tpretrain -m nan.ten -o x.ten train.ten
 ok 'names the tensor' grep -q block.1.up.weight "$T.err"
 tpack -q -l 64 tokens.ten -o wide.ten
 fails 'rows longer than the context' 3 tpretrain -m init.ten -o x.ten wide.ten
+ok 'and no folder without a checkpoint' test ! -e x.ten.ckpt
 tcat -q -r 0:0 train.ten -o none.ten
 fails 'no rows' 3 tpretrain -m init.ten -o x.ten none.ten
 rm -rf other.ten foreign.ten nan.ten wide.ten none.ten x.ten.ckpt

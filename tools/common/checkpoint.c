@@ -18,6 +18,17 @@
 
 enum { KEEP = 2 };
 
+static char *opened; /* the folder, while it is this training's */
+
+/* A training that fails before its first checkpoint leaves no folder. */
+static void
+remove_empty(void)
+{
+	if (opened)
+		rmdir(opened);
+	free(opened);
+}
+
 void
 checkpoint_open(struct checkpoint *c, const char *output, const struct ten_head *own,
     const struct model_file *model)
@@ -37,6 +48,8 @@ checkpoint_open(struct checkpoint *c, const char *output, const struct ten_head 
 		nanosleep(&(struct timespec){0, 20000000}, NULL);
 	if (rc)
 		cli_die(ERR_RUNTIME, "%s: another training is writing here", c->folder);
+	if (!(opened = strdup(c->folder)) || atexit(remove_empty))
+		cli_die(ERR_RUNTIME, "out of memory");
 }
 
 /* ---- names ---- */
@@ -384,6 +397,8 @@ checkpoint_close(struct checkpoint *c, bool remove)
 		free(steps);
 	}
 	close(c->lock);
+	free(opened);
+	opened = NULL;
 	free(c->folder);
 	memset(c, 0, sizeof *c);
 }

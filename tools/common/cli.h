@@ -74,6 +74,8 @@ struct cli_tool {
  * remove unfinished outputs and die of the signal. Returns the operands, NULL-terminated, and
  * their number. */
 char **cli_parse(const struct cli_tool *tool, int argc, char **argv, size_t *noperands);
+/* Whether the option of this long name was on the command line. */
+bool cli_given(const char *name);
 
 /* Prints "tool: message", removes unfinished outputs, sends ABORT on unfinished streams, exits
  * with e->code. */
@@ -152,10 +154,11 @@ struct cli_progress {
 	double start, last;
 	const char *unit; /* "records", "tokens", "steps" */
 	uint64_t total;   /* 0 = unknown: no ETA */
+	uint64_t first;   /* done before the start, by a run that was killed; set after starting */
 };
 void cli_progress_start(struct cli_progress *p, bool quiet, const char *unit, uint64_t total);
 /* Cheap to call often. Redraws the live line on a terminal five times a second with rate and
- * ETA, prints a key=value line every 10 s elsewhere. `extra` is appended (may be ""). */
+ * ETA, cut to the width of the terminal; prints a key=value line every 10 s elsewhere. `extra` is appended (may be ""). */
 void cli_progress_tick(struct cli_progress *p, uint64_t done, const char *extra);
 /* Erases the live line. The tool then prints its own last line with cli_account. */
 void cli_progress_end(struct cli_progress *p);

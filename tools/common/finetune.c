@@ -114,6 +114,8 @@ choose_steps(struct train_run *r)
 	uint64_t rows, epochs = r->fine->epochs;
 	if (!epochs)
 		return;
+	if (cli_given("steps"))
+		cli_die(ERR_USAGE, "--steps and --epochs each say how long to train; one of them");
 	if (r->data.map && !r->data.records)
 		cli_die(ERR_DATA, "%s: there are no records", r->data.name);
 	if (!r->data.records)

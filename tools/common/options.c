@@ -209,6 +209,15 @@ cli_parse(const struct cli_tool *tool, int argc, char **argv, size_t *noperands)
 	return argv + optind;
 }
 
+bool
+cli_given(const char *name)
+{
+	for (size_t i = 0; i < cli_state.tool->nopts; i++)
+		if (strcmp(cli_state.tool->opts[i].name, name) == 0)
+			return cli_state.given[i];
+	return false;
+}
+
 /* ---- the arguments that decide the result ---- */
 
 /* Folders say nothing about the result and much about a machine. */

@@ -1,6 +1,7 @@
 /* Progress on stderr: a live line on a terminal, key=value lines elsewhere. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,6 +23,29 @@ cli_progress_start(struct cli_progress *p, bool quiet, const char *unit, uint64_
 	p->start = p->last = cli_now();
 }
 
+/* "95 s", "1:40:05" */
+static void
+show_time(char *buf, size_t n, double seconds)
+{
+	uint64_t s = (uint64_t)(seconds + 0.5);
+	if (s < 100)
+		snprintf(buf, n, "%u s", (unsigned)s);
+	else if (s < 3600)
+		snprintf(buf, n, "%u:%02u", (unsigned)(s / 60), (unsigned)(s % 60));
+	else
+		snprintf(buf, n, "%llu:%02u:%02u", (unsigned long long)(s / 3600), (unsigned)(s / 60 % 60), (unsigned)(s % 60));
+}
+
+/* A line that does not fit is cut: one that the terminal breaks could not be drawn over. */
+static void
+draw(char *line)
+{
+	struct winsize size;
+	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 && strlen(line) >= size.ws_col)
+		line[size.ws_col - 1] = 0;
+	fprintf(stderr, "\r%s\033[K", line);
+}
+
 void
 cli_progress_tick(struct cli_progress *p, uint64_t done, const char *extra)
 {
@@ -31,22 +55,23 @@ cli_progress_tick(struct cli_progress *p, uint64_t done, const char *extra)
 	if (now - p->last < (p->tty ? 0.2 : 10))
 		return;
 	p->last = now;
-	double rate = now > p->start ? (double)done / (now - p->start) : 0;
+	double rate = now > p->start ? (double)(done - p->first) / (now - p->start) : 0;
 	double eta = p->total > done && rate > 0 ? (double)(p->total - done) / rate : 0;
 	const char *gap = *extra ? " " : "";
-	char line[512];
-	if (p->tty && p->total)
-		snprintf(line, sizeof line, "\r%s: %llu/%llu %s, %.4g/s, ETA %.0f s%s%s\033[K", cli_name(),
-		    (unsigned long long)done, (unsigned long long)p->total, p->unit, rate, eta, gap, extra);
-	else if (p->tty)
-		snprintf(line, sizeof line, "\r%s: %llu %s, %.4g/s%s%s\033[K", cli_name(),
-		    (unsigned long long)done, p->unit, rate, gap, extra);
+	char line[512], left[40], speed[40];
+	snprintf(speed, sizeof speed, rate < 1000 ? "%.4g" : "%.0f", rate);
+	if (!p->tty) {
+		fprintf(stderr, "%s: %s=%llu rate=%s%s%s\n", cli_name(), p->unit, (unsigned long long)done, speed, gap, extra);
+		return;
+	}
+	show_time(left, sizeof left, eta);
+	if (p->total)
+		snprintf(line, sizeof line, "%s: %llu/%llu %s, %s/s, ETA %s%s%s", cli_name(), (unsigned long long)done,
+		    (unsigned long long)p->total, p->unit, speed, left, gap, extra);
 	else
-		snprintf(line, sizeof line, "%s: %s=%llu rate=%.4g%s%s\n", cli_name(), p->unit,
-		    (unsigned long long)done, rate, gap, extra);
-	fputs(line, stderr);
-	if (p->tty)
-		cli_state.live = p;
+		snprintf(line, sizeof line, "%s: %llu %s, %s/s%s%s", cli_name(), (unsigned long long)done, p->unit, speed, gap, extra);
+	draw(line);
+	cli_state.live = p;
 }
 
 void

@@ -411,6 +411,12 @@ row_source_tell(const struct row_source *s)
 	return (struct row_place){s->epoch, s->have ? s->record - 1 : s->record, s->piece};
 }
 
+uint64_t
+row_source_epochs(const struct row_source *s)
+{
+	return s->epoch + (s->map && s->record == s->records && !s->have);
+}
+
 int
 row_source_seek(struct row_source *s, struct row_place p, struct err *e)
 {

@@ -105,6 +105,8 @@ struct row_place {
 	uint64_t epoch, record, piece;
 };
 struct row_place row_source_tell(const struct row_source *s);
+/* How often all rows have been given; of a pipe the first time counts when something was read after it. */
+uint64_t row_source_epochs(const struct row_source *s);
 /* Only right after opening. */
 int row_source_seek(struct row_source *s, struct row_place p, struct err *e);
 

@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include "base/tempfile.h"
+
 static int
 spool_write(void *ctx, struct iovec *iov, int n, struct err *e)
 {
@@ -9,7 +11,7 @@ spool_write(void *ctx, struct iovec *iov, int n, struct err *e)
 	while (n > 0) {
 		ssize_t w = writev(fd, iov, n);
 		if (w < 0)
-			return err_errno(e, "temporary file");
+			return err_errno(e, TEMPFILE_NAME);
 		for (; n > 0 && (size_t)w >= iov->iov_len; iov++, n--)
 			w -= (ssize_t)iov->iov_len;
 		if (n > 0) {

@@ -42,15 +42,18 @@ next_byte(struct table *t, struct err *e)
 		err_nomem(e, ROOM, "a read buffer");
 		return -2;
 	}
-	size_t got;
-	if (infile_read(&t->in, t->buf, ROOM, &got, e)) {
+	size_t got, mark = 0;
+	if (!t->begun ? infile_read_all(&t->in, t->buf, 3, &got, e) : infile_read(&t->in, t->buf, ROOM, &got, e)) {
 		t->failed = true;
 		return -2;
 	}
+	if (!t->begun && got == 3 && memcmp(t->buf, "\xef\xbb\xbf", 3) == 0)
+		mark = 3;
+	t->begun = true;
 	t->eof = got == 0;
 	t->n = got;
-	t->at = 0;
-	return t->eof ? -1 : (unsigned char)t->buf[t->at++];
+	t->at = mark;
+	return t->at < t->n ? (unsigned char)t->buf[t->at++] : next_byte(t, e);
 }
 
 static int

@@ -313,6 +313,7 @@ run_steps(struct train_run *r)
 	struct cli_progress p;
 	double row[ROW_COLUMNS], eval[2] = {(double)NAN, (double)NAN};
 	cli_progress_start(&p, r->quiet, "steps", r->steps);
+	p.first = r->trainer.step;
 	while (r->trainer.step < r->steps && !patience_ended(r)) {
 		bool stop = one_step(r, row);
 		if (!isnan(row[RUN_EVAL_LOSS])) {
@@ -375,7 +376,7 @@ train_run(struct train_run *r, const char *data)
 		snprintf(best, sizeof best, " best_eval_%s=%.4f best_step=%" PRIu64,
 		    r->score ? r->score : "loss", r->state.best_score, r->state.best_step);
 	cli_account(r->quiet, "steps=%" PRIu64 " epochs=%" PRIu64 " tokens_trained=%" PRIu64 "%s",
-	    r->trainer.step, r->state.place.epoch, r->state.tokens, best);
+	    r->trainer.step, row_source_epochs(&r->data), r->state.tokens, best);
 	train_close(r);
 	train_leave(r);
 }

@@ -76,8 +76,12 @@ choose_objective(struct train_run *r)
 		cli_die(ERR_USAGE, "a %s model sees only what comes before a token; --objective masked needs bert", name);
 	if (r->objective == OBJECTIVE_CAUSAL && encoder)
 		cli_die(ERR_USAGE, "a %s model sees the token that --objective causal asks for", name);
-	if (r->queue && !train_contrasts(r))
-		cli_die(ERR_USAGE, "--queue is for --objective contrastive");
+	static const char *const of_contrast[] = {"temperature", "pool", "projection", "queue", "momentum"};
+	for (size_t i = 0; i < sizeof of_contrast / sizeof *of_contrast && !train_contrasts(r); i++)
+		if (cli_given(of_contrast[i]))
+			cli_die(ERR_USAGE, "--%s is for --objective contrastive", of_contrast[i]);
+	if (cli_given("momentum") && !r->queue)
+		cli_die(ERR_USAGE, "--momentum is of the encoder that fills a queue: --queue N");
 	if (train_contrasts(r) && r->batch < 2 && !r->queue)
 		cli_die(ERR_USAGE, "contrastive training needs other pairs in the batch: -b 2 or more");
 	if (train_contrasts(r) && r->queue && r->queue < r->batch)

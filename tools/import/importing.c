@@ -65,6 +65,15 @@ import_text(struct importing *m, int fd)
 
 /* ---- JSON lines ---- */
 
+/* Programs of Windows put a byte order mark before a text; here it says nothing. */
+static const char *
+behind_mark(const char *line, size_t *n)
+{
+	bool mark = *n >= 3 && memcmp(line, "\xef\xbb\xbf", 3) == 0;
+	*n -= mark ? 3 : 0;
+	return mark ? line + 3 : line;
+}
+
 void
 import_json(struct importing *m, int fd)
 {
@@ -76,7 +85,8 @@ import_json(struct importing *m, int fd)
 	int got;
 	documents_open(&d, fd, m->file, SPLIT_LINE, NULL);
 	while ((got = documents_next(&d, &line, &n, &e)) > 0) {
-		m->line++;
+		if (m->line++ == 0)
+			line = behind_mark(line, &n);
 		if (document_is_blank(line, n))
 			continue;
 		sample_reset(&m->sample);
@@ -107,6 +117,21 @@ column_of(const struct importing *m, const struct table_row *names, const char *
 	return found;
 }
 
+/* The names of the columns: those of --columns, else the first row. */
+static void
+read_names(const struct importing *m, struct table *t, struct table_row *names)
+{
+	struct err e;
+	int got = 1;
+	if (m->columns ? table_split(names, m->columns, &e) : (got = table_next(t, names, &e)) < 0) {
+		if (!m->columns && !t->failed && e.code == ERR_DATA)
+			cli_die(ERR_DATA, "%s: line %" PRIu64 ": %s", m->file, t->first_line, e.msg);
+		cli_fail(&e);
+	}
+	if (got == 0)
+		cli_die(ERR_DATA, "%s: is empty, not even the names of the columns are there", m->file);
+}
+
 void
 import_table(struct importing *m, int fd)
 {
@@ -115,12 +140,11 @@ import_table(struct importing *m, int fd)
 	struct table_row row = {0}, names = {0};
 	size_t column[IMPORT_NAMES], *kept = mem_zalloc(m->rules.kept.n, sizeof *kept, "columns", &e);
 	bool needed[IMPORT_NAMES];
-	int got = 1;
-	table_open(&t, fd, m->file, m->csv);
-	if (!kept || (m->columns ? table_split(&names, m->columns, &e) : (got = table_next(&t, &names, &e)) < 0))
+	int got;
+	if (!kept)
 		cli_fail(&e);
-	if (got == 0)
-		cli_die(ERR_DATA, "%s: is empty, not even the names of the columns are there", m->file);
+	table_open(&t, fd, m->file, m->csv);
+	read_names(m, &t, &names);
 	sample_needs(m->rules.kind, needed);
 	for (int i = 0; i < IMPORT_NAMES; i++)
 		column[i] = needed[i] ? column_of(m, &names, m->rules.names[i]) : SIZE_MAX;
@@ -209,7 +233,8 @@ import_conll(struct importing *m, int fd)
 	sample_reset(&m->sample);
 	for (bool open = false; (got = documents_next(&d, &line, &n, &e)) >= 0;) {
 		struct cells c = {0};
-		at++;
+		if (at++ == 0 && got)
+			line = behind_mark(line, &n);
 		if (got)
 			cells_of(&c, line, n);
 		if (c.n && c.size[0] == 10 && memcmp(c.text[0], "-DOCSTART-", 10) == 0)

@@ -278,6 +278,7 @@ run_steps(struct ppo_run *r)
 	struct train_run *t = &r->train;
 	double row[COLUMNS], eval = (double)NAN;
 	cli_progress_start(&p, t->quiet, "steps", t->steps);
+	p.first = r->updates;
 	add_start(r);
 	evaluate_last(r);
 	while (r->updates < t->steps) {

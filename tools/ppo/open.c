@@ -181,7 +181,11 @@ noreturn void
 ppo_fail_saved(struct ppo_run *r, struct err *e)
 {
 	program_close(&r->program);
-	ppo_save(r);
+	/* before the first step there is nothing to go on from, and often it is the command that has to be mended */
+	if (e->code != ERR_SAVED && !r->updates)
+		checkpoint_close(&r->train.checkpoint, true);
+	else
+		ppo_save(r);
 	if (e->code == ERR_SAVED)
 		err_set(e, ERR_SAVED, "stopped after step %" PRIu64 "; the same command goes on from there", r->updates);
 	cli_fail(e);

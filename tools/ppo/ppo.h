@@ -101,7 +101,8 @@ void rollouts_remove(const struct ppo_run *r);
 void ppo_open_run(struct ppo_run *r, const char *data);
 /* The state after the last update. */
 void ppo_save(struct ppo_run *r);
-/* What goes wrong outside of the training, or a signal there, does not lose the training: saves and ends with e. */
+/* What goes wrong outside of the training, or a signal there, does not lose the training: saves and ends with e.
+ * Where no step is done nothing is left, unless it was a signal. */
 noreturn void ppo_fail_saved(struct ppo_run *r, struct err *e);
 void ppo_close_run(struct ppo_run *r);
 
