@@ -161,6 +161,9 @@ ok 'it says so' grep -q 'many.ten: names 3 classes for 2 outputs' "$T.err"
 
 # ---- a training that is still dying
 mkdir dying.ten.ckpt
+fails 'nor a factor of them' 2 tfinetune -m bert.ten --lora 2 --lora-alpha 0 --steps 1 -o x.ten labelled.train.ten
+fails 'steps and epochs' 2 tfinetune -m bert.ten --epochs 1 --steps 1 -o x.ten labelled.train.ten
+fails 'numbers are not smoothed' 2 tfinetune -m bert.ten --label-smoothing 0 --steps 1 -o x.ten value.train.ten
 flock dying.ten.ckpt sleep 1 &
 sleep 0.2
 run 'its lock is waited for' 0 '' '' tune -m bert.ten --steps 1 -o dying.ten labelled.train.ten

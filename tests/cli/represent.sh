@@ -62,6 +62,9 @@ fails 'views that were shuffled' 3 $c -o x.ten mixed.ten
 ok 'says what must be' grep -q 'must be neighbours' "$T.err"
 fails 'tokens that are no views' 3 $c -o x.ten tokens.ten
 fails 'a batch of one' 2 tpretrain -m bert.ten --objective contrastive -b 1 -o x.ten views.ten
+fails 'momentum without a queue' 2 tpretrain -m bert.ten --objective contrastive --momentum 0.9 --steps 1 -o x.ten views.ten
+fails 'another projection than the model has' 2 tpretrain -m c1.ten --objective contrastive --projection 8 --steps 1 -o x.ten views.ten
+ok 'it says what can be done' grep -q 'c1.ten has a projection of 16 outputs, which it keeps; tgraft takes it away' "$T.err"
 fails 'a queue for masks' 2 tpretrain -m bert.ten --queue 5 -o x.ten masked.ten
 
 # ---- tembed

@@ -100,6 +100,8 @@ printf 'Q\t1\tgold\n' | "$mkjudged" ranks | tchat -q -m base.ten -o one.ten
 fails 'nothing to compare' 3 treward -q -m base.ten --steps 1 -o x.ten one.ten
 ok 'by its record' grep -q 'one.ten: record 0: one answer: there is nothing to compare' "$T.err"
 fails 'no value head' 3 teval -m base.ten --reward val.ten
+fails 'nor its centre at 0' 2 treward -m base.ten --loss rating --centre 0 --steps 1 -o x.ten train.rating.ten
+is 'it says so' "$(cat "$T.err")" 'treward: --centre is for --loss bradley-terry or plackett-luce, not for rating'
 fails 'a mode with another' 2 teval -m rm.ten --reward --task val.ten
 printf 'Q\t1,1\tgold\tbread\n' | "$mkjudged" ranks | tchat -q -m base.ten -o ties.ten
 fails 'ties alone say nothing' 3 teval -m rm.ten --reward ties.ten

@@ -75,6 +75,12 @@ struct cli_tool {
  * their number. */
 char **cli_parse(const struct cli_tool *tool, int argc, char **argv, size_t *noperands);
 
+/* Whether the option that is stored at dst was on the command line. */
+bool cli_given(const void *dst);
+/* An option that would do nothing: if that stored at dst was given, a usage error, "--NAME is for WHAT, not for HERE"; here may
+ * be NULL. */
+void cli_misplaced(const void *dst, const char *what, const char *here);
+
 /* Prints "tool: message", removes unfinished outputs, sends ABORT on unfinished streams, exits
  * with e->code. */
 noreturn void cli_fail(const struct err *e);

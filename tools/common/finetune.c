@@ -76,7 +76,7 @@ finetune_adapters(struct train_run *r)
 {
 	struct err e;
 	struct finetune *f = r->fine;
-	if (!f->lora && (f->lora_alpha > 0 || f->lora_targets))
+	if (!f->lora && (cli_given(&f->lora_alpha) || f->lora_targets))
 		cli_die(ERR_USAGE, "--lora-alpha and --lora-targets are of new adapters: --lora RANK");
 	if (!f->lora)
 		return;
@@ -94,17 +94,18 @@ check_metric(const struct train_run *r, enum task task)
 {
 	const struct finetune *f = r->fine;
 	enum measure m = f->metric < 0 ? MEASURE_LOSS : (enum measure)f->metric;
+	bool smoothing = cli_given(&f->smoothing);
 	bool fits = task == TASK_NONE ? m == MEASURE_LOSS || m == MEASURE_ACCURACY : measure_applies(m, task);
 	if (!fits)
 		cli_die(ERR_USAGE, "--metric %s does not apply to --task %s", measure_name(m), finetune_tasks[f->task]);
-	if (task == TASK_NONE && (f->class_weights || f->smoothing > 0 || f->pool >= 0 || f->truncate))
+	if (task == TASK_NONE && (f->class_weights || smoothing || f->pool >= 0 || f->truncate))
 		cli_die(ERR_USAGE, "--class-weights, --label-smoothing, --pool and --truncate are for labelled records, not for --task %s",
 		    finetune_tasks[f->task]);
 	if (task == TASK_TAG && (f->pool >= 0 || f->truncate))
 		cli_die(ERR_USAGE, "--pool and --truncate are for records that are labelled as a whole, not for --task tag");
-	if (task == TASK_REGRESS && (f->class_weights || f->smoothing > 0))
+	if (task == TASK_REGRESS && (f->class_weights || smoothing))
 		cli_die(ERR_USAGE, "--class-weights and --label-smoothing are for classes, not for numbers");
-	if (f->smoothing > 0 && task == TASK_MULTILABEL)
+	if (smoothing && task == TASK_MULTILABEL)
 		cli_die(ERR_USAGE, "--label-smoothing is for classes of which one holds");
 }
 
@@ -114,6 +115,8 @@ choose_steps(struct train_run *r)
 	uint64_t rows, epochs = r->fine->epochs;
 	if (!epochs)
 		return;
+	if (cli_given(&r->steps))
+		cli_die(ERR_USAGE, "--epochs is instead of --steps");
 	if (r->data.map && !r->data.records)
 		cli_die(ERR_DATA, "%s: there are no records", r->data.name);
 	if (!r->data.records)

@@ -151,7 +151,10 @@ train_leads(const struct train_run *r)
 	return team_rank(r->team) == 0;
 }
 
-/* Parts of the loop for trainers that make their data as they go. Weights: the file's tensors; those that the
+/* Parts of the loop for trainers that make their data as they go. Of the options of the learning rate: whether they go
+ * together; exits 2. */
+void train_check_schedule(const struct train_run *r);
+/* Weights: the file's tensors; those that the
  * configuration adds are new. */
 void train_start_weights(struct train_run *r);
 /* Freezes what the model says of itself: key-value `frozen`, patterns one a line. */
