@@ -188,16 +188,21 @@ finetune_label(struct train_run *r, struct row_source *s, struct row_labels *l)
 /* ---- weights of classes ---- */
 
 static void
-listed_weights(struct finetune *f, size_t k)
+listed_weights(struct finetune *f, const struct config *c)
 {
+	size_t k = c->outputs;
 	const char *s = f->class_weights;
+	double sum = 0;
 	for (size_t i = 0; i < k; i++) {
 		char *end;
 		f->weights[i] = strtod(s, &end);
 		if (end == s || !(f->weights[i] >= 0) || !isfinite(f->weights[i]) || *end != (i + 1 < k ? ',' : 0))
 			cli_die(ERR_USAGE, "--class-weights: needs %zu numbers of at least 0, with commas between them, or balanced", k);
+		sum += f->weights[i];
 		s = end + 1;
 	}
+	if (!(sum > 0) && c->task != TASK_MULTILABEL)
+		cli_die(ERR_USAGE, "--class-weights: one of them must be above 0");
 }
 
 /* All points / (classes x points of the class), as scikit-learn balances; of multilabel, negatives / positives. */
@@ -276,7 +281,7 @@ finetune_open(struct train_run *r, const char *data)
 	if (f->class_weights && strcmp(f->class_weights, "balanced") == 0)
 		balanced_weights(r, data);
 	else if (f->class_weights)
-		listed_weights(f, r->cfg.outputs);
+		listed_weights(f, &r->cfg);
 	struct labelled_loss loss = {.weights = f->weights, .smoothing = f->smoothing};
 	if (f->judging)
 		judging_open(r);

@@ -44,6 +44,7 @@ struct train_run {
 	size_t eval_largest;
 	size_t bound, eval_bound; /* of the tokens of a row, see row_source_bound */
 	struct team *team;     /* NULL: this process alone */
+	bool idle;             /* there was a step that trained nothing */
 	double longest_step;   /* seconds, of this process */
 	double gemm_rate;      /* operations a second of the machine, 0 = not measured */
 	const char *score;     /* what is measured besides the loss, NULL: nothing */
