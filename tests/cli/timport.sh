@@ -71,6 +71,11 @@ printf 'text,score\na,1.5\nb,x\n' >v.csv
 is 'numbers' "$(timport -q --skip-bad --as value --format csv --field value=score v.csv | lines)" '{"text":"a","value":1.5}'
 fails 'a value that is none' 3 timport --as value --format csv --field value=score v.csv -o x.ten
 fails 'a field that nobody asks for' 2 timport --field colour=red two.jsonl -o x.ten
+fails 'of another kind' 2 timport --as labelled --field tags=ner_tags two.jsonl -o x.ten
+is 'it says which there are' "$(cat "$T.err")" 'timport: --field tags=ner_tags: the fields of --as labelled are text, label'
+fails 'a table has no more than it needs' 2 timport --as completion --format csv --field system=rules t.csv -o x.ten
+fails 'columns of CoNLL have no names' 2 timport --format conll --field tags=ner two.jsonl -o x.ten
+is 'JSON may have more' "$(echo '{"rules": "r", "prompt": "p", "completion": "c"}' | timport -q --as completion --field system=rules | lines)" '{"text":"rpc","turn_ends":[1,2,3],"roles":[0,1,2]}'
 fails 'labels of text' 2 timport --labels a two.jsonl -o x.ten
 
 # ---- words with tags ----
