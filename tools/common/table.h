@@ -1,5 +1,6 @@
 /* table.h - rows of tab-separated values (no quotes: a cell ends at a tab) or of comma-separated values (RFC
- * 4180: cells in double quotes may hold commas, line ends and doubled quotes), compressed or not. */
+ * 4180: cells in double quotes may hold commas, line ends and doubled quotes), compressed or not. Lines end with a line feed or
+ * a carriage return and one; a byte order mark of UTF-8 before the first is passed over. */
 #ifndef TENON_TOOLS_TABLE_H
 #define TENON_TOOLS_TABLE_H
 
@@ -14,7 +15,7 @@ struct table {
 	bool csv;
 	char *buf;        /* bytes that were read */
 	size_t n, at;
-	bool eof;
+	bool begun, eof;
 	bool failed;      /* the input cannot be read on */
 	uint64_t line, first_line; /* lines read; the line at which the last row began */
 };

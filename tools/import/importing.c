@@ -65,6 +65,15 @@ import_text(struct importing *m, int fd)
 
 /* ---- JSON lines ---- */
 
+/* Some programs put U+FEFF before the first line of UTF-8. Its length when it is there, by which *n is less then. */
+static size_t
+skip_mark(const char *line, size_t *n)
+{
+	size_t mark = *n >= 3 && memcmp(line, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+	*n -= mark;
+	return mark;
+}
+
 void
 import_json(struct importing *m, int fd)
 {
@@ -76,7 +85,8 @@ import_json(struct importing *m, int fd)
 	int got;
 	documents_open(&d, fd, m->file, SPLIT_LINE, NULL);
 	while ((got = documents_next(&d, &line, &n, &e)) > 0) {
-		m->line++;
+		if (m->line++ == 0)
+			line += skip_mark(line, &n);
 		if (document_is_blank(line, n))
 			continue;
 		sample_reset(&m->sample);
@@ -209,7 +219,8 @@ import_conll(struct importing *m, int fd)
 	sample_reset(&m->sample);
 	for (bool open = false; (got = documents_next(&d, &line, &n, &e)) >= 0;) {
 		struct cells c = {0};
-		at++;
+		if (at++ == 0 && got)
+			line += skip_mark(line, &n);
 		if (got)
 			cells_of(&c, line, n);
 		if (c.n && c.size[0] == 10 && memcmp(c.text[0], "-DOCSTART-", 10) == 0)
