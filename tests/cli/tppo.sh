@@ -335,6 +335,7 @@ fails 'nor has rloo' 2 tppo -m gpt.ten --reward cat -n 8 --algo rloo --gamma 1 -
 ok 'it says so, too' grep -q -- '--gamma is for --algo ppo, not for rloo' "$T.err"
 fails 'a horizon without a target' 2 tppo -m gpt.ten --reward cat -n 8 --kl-horizon 500 -o x.ten train.ten
 fails 'the end of a rate that is constant' 2 tppo -m gpt.ten --reward cat -n 8 --min-lr 1e-6 -o x.ten train.ten
+fails 'rollouts in a folder that is not there, said at once' 1 tppo -m gpt.ten --reward cat -n 8 --rollouts none/ro.ten -o x.ten train.ten
 fails 'two streams' 2 tppo -m gpt.ten --reward cat -o x.ten train.ten train.ten
 tcat -q -r 0:0 train.ten -o none.ten
 fails 'no prompts' 3 tppo -m gpt.ten --reward cat -n 8 -o x.ten none.ten

@@ -139,6 +139,12 @@ case $(nm -D "$BUILD/bin/tpretrain" 2>/dev/null) in *asan*) false ;; *) command 
 ls -A >before
 fails 'no model' 2 tpretrain -o x.ten train.ten
 fails 'no output' 2 tpretrain -m init.ten train.ten
+mkdir folder
+fails 'a result that is a folder, said before the first step' 1 tpretrain -m init.ten --steps 1000000000 -o folder train.ten
+ok 'it says so' grep -qx 'tpretrain: folder: cannot write: is a folder' "$T.err"
+fails 'a log that is' 1 tpretrain -m init.ten --steps 1000000000 --log folder -o x.ten train.ten
+fails 'nor one in a folder that is not there' 1 tpretrain -m init.ten --steps 1000000000 --log none/log.ten -o x.ten train.ten
+rmdir folder
 fails 'a bad number' 2 tpretrain -m init.ten --lr abc -o x.ten train.ten
 fails 'an infinite number' 2 tpretrain -m init.ten --lr 1e999 -o x.ten train.ten
 fails 'no batch' 2 tpretrain -m init.ten -b 0 -o x.ten train.ten

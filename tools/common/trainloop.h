@@ -155,6 +155,8 @@ train_leads(const struct train_run *r)
 /* Parts of the loop for trainers that make their data as they go. Of the options of the learning rate: whether they go
  * together; exits 2. */
 void train_check_schedule(const struct train_run *r);
+/* What is written at the end can be written there, as far as can be told at the start; NULL: nothing. Exits 1. */
+void train_check_place(const char *path);
 /* Weights: the file's tensors; those that the
  * configuration adds are new. */
 void train_start_weights(struct train_run *r);

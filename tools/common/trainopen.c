@@ -1,4 +1,5 @@
 /* What is opened before the first step of a training, and closed behind the last. */
+#include <errno.h>
 #include <fnmatch.h>
 #include <inttypes.h>
 #include <math.h>
@@ -6,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/judging.h"
 #include "common/trainloop.h"
@@ -53,6 +55,23 @@ train_check_schedule(const struct train_run *r)
 		cli_die(ERR_USAGE, "--min-lr %g is above --lr %g", r->min_lr, r->lr);
 }
 
+void
+train_check_place(const char *path)
+{
+	struct stat st;
+	if (!path)
+		return;
+	const char *slash = strrchr(path, '/');
+	char *folder = !slash ? strdup(".") : strndup(path, slash == path ? 1 : (size_t)(slash - path));
+	if (!folder)
+		cli_die(ERR_RUNTIME, "out of memory");
+	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+		cli_die(ERR_RUNTIME, "%s: cannot write: is a folder", path);
+	if (stat(folder, &st))
+		cli_die(ERR_RUNTIME, "%s: cannot open the folder %s: %s", path, folder, strerror(errno));
+	free(folder);
+}
+
 static void
 check_options(const struct train_run *r)
 {
@@ -65,6 +84,8 @@ check_options(const struct train_run *r)
 	if (r->momentum >= 1)
 		cli_die(ERR_USAGE, "momentum must be below 1");
 	train_check_schedule(r);
+	train_check_place(r->output);
+	train_check_place(r->log);
 }
 
 static enum row_use

@@ -34,6 +34,9 @@ check_options(struct ppo_run *r)
 	if (t->beta1 >= 1 || t->beta2 >= 1)
 		cli_die(ERR_USAGE, "beta1 and beta2 must be below 1");
 	train_check_schedule(t);
+	train_check_place(t->output);
+	train_check_place(t->log);
+	train_check_place(r->rollouts);
 	if (groups)
 		check_ppo_alone(r, r->algo == ALGO_GRPO ? "grpo" : "rloo");
 	if (!r->samples)
