@@ -43,7 +43,7 @@ check_options(struct ppo_run *r)
 		r->samples = groups ? 4 : 1;
 	if (groups && r->samples < 2)
 		cli_die(ERR_USAGE, "grpo and rloo compare answers to one prompt: --samples 2 or more");
-	if (!(r->kl_target > 0))
+	if (!cli_given(&r->kl_target))
 		cli_misplaced(&r->kl_horizon, "--kl-target", NULL);
 	if (r->kl_target > 0 && !(r->kl > 0))
 		cli_die(ERR_USAGE, "--kl-target adapts the coefficient, which must not be 0");
