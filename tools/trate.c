@@ -191,6 +191,8 @@ check_options(size_t operands)
 	json_decref(name);
 	if (!output || strcmp(output, "-") == 0)
 		cli_die(ERR_USAGE, "judgements are added to a file: -o FILE");
+	if (mode != RATE_RATING)
+		cli_misplaced(&scale, "--mode rating", modes[mode]);
 	if (operands > 1)
 		cli_die(ERR_USAGE, "one input, not %zu", operands);
 }

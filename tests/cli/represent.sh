@@ -150,6 +150,10 @@ fails 'a label that training has not' 3 teval --probe --train toy.train.e.ten e.
 fails 'no labels' 3 teval --probe --train pairs.ten pairs.ten
 fails 'embeddings and words' 3 teval --probe --train toy.train.e.ten toy.test.ten
 fails 'more neighbours than there are' 2 teval --knn 500 --train toy.train.e.ten toy.test.e.ten
+fails 'a penalty of neighbours' 2 teval --knn 3 --l2 1 --train e.ten e.ten
+fails 'something to learn from for geometry' 2 teval --geometry --train e.ten e.ten
+fails 'intervals of a probe' 2 teval --probe --bootstrap 9 --train e.ten e.ten
+fails 'what is never cut' 2 teval --geometry --truncate e.ten
 fails 'two modes' 2 teval --probe --knn 3 --train e.ten e.ten
 fails 'no mode' 2 teval e.ten
 ok 'refused, they leave nothing' test ! -e x.ten
