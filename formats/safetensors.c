@@ -3,7 +3,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/half.h"
+#include "base/loadjson.h"
 #include "base/mem.h"
 
 enum { MAX_HEADER = 100 << 20, MAX_RANK = 8 };
@@ -162,9 +162,9 @@ st_parse(struct safetensors *s, const void *p, size_t n, struct err *e)
 		return err_set(e, ERR_DATA, "not a safetensors file: a header of %llu bytes in a file of %zu",
 		    (unsigned long long)length, n);
 	json_error_t error;
-	json_t *j = json_loadb((const char *)b + 8, length, JSON_REJECT_DUPLICATES, &error);
+	json_t *j = load_json(b + 8, length, JSON_REJECT_DUPLICATES, &error, e);
 	if (!j)
-		return err_set(e, ERR_DATA, "header: %s (byte %d)", error.text, error.position);
+		return e->code == ERR_DATA ? err_set(e, ERR_DATA, "header: %s (byte %d)", error.text, error.position) : -1;
 	int rc = parse_header(s, j, (const char *)b + 8 + length, n - 8 - length, e);
 	json_decref(j);
 	if (rc)

@@ -1,13 +1,13 @@
 #include "shards.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/loadjson.h"
 #include "base/mem.h"
 
 enum { MAX_INDEX = 64 << 20, MAX_FILES = 4096 };
@@ -105,9 +105,9 @@ st_index_parse(struct st_index *x, const void *p, size_t n, struct err *e)
 {
 	json_error_t error;
 	memset(x, 0, sizeof *x);
-	json_t *j = json_loadb(p, n, JSON_REJECT_DUPLICATES, &error);
+	json_t *j = load_json(p, n, JSON_REJECT_DUPLICATES, &error, e);
 	if (!j)
-		return err_set(e, ERR_DATA, "line %d: %s", error.line, error.text);
+		return e->code == ERR_DATA ? err_prefix(e, "line %d", error.line) : -1;
 	int rc = read_map(x, json_object_get(j, "weight_map"), e);
 	json_decref(j);
 	if (rc)

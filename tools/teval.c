@@ -59,6 +59,14 @@ main(int argc, char **argv)
 		cli_die(ERR_USAGE, "--reward measures a reward model, -m FILE, and goes with neither --task nor --per-record");
 	if ((o.slice && !o.task && !o.predicted) || (o.calibration && !o.task && !o.predicted && !o.reward))
 		cli_die(ERR_USAGE, "--slice is for --task and --predicted, --calibration for these and --reward");
+	if (!o.task)
+		cli_misplaced(&o.truncate, "--task", NULL);
+	if (!o.task && !o.predicted && !o.reward)
+		cli_misplaced(&o.bootstrap, "--task, --predicted and --reward", NULL);
+	if (!o.probe)
+		cli_misplaced(&o.l2, "--probe", NULL);
+	if (!o.probe && !o.knn && !o.search)
+		cli_misplaced(&o.train, "--probe, --knn and --search", NULL);
 	if ((!o.model || o.task || o.reward) && n > 1)
 		cli_die(ERR_USAGE, "one stream, not %zu; join files with tcat", n);
 	if ((o.probe || o.knn) && !o.train)

@@ -29,7 +29,7 @@ static const struct cli_opt opts[] = {
     {0, "outputs", "N", CLI_U64, &graft.o.outputs, "numbers that a new regress head gives (default 1)", 1, 1 << 20, 0, false},
     {0, "pool", "HOW", CLI_CHOICE, &graft.o.pool, "a new head reads the mean, first or last token (default mean for bert, else last)", 0, 0, train_pools, false},
     {0, "lora", "RANK", CLI_U64, &graft.o.lora, "add low-rank adapters", 1, 1 << 17, 0, false},
-    {0, "lora-alpha", "X", CLI_REAL, &graft.o.lora_alpha, "adapters are multiplied by X / RANK (default 2 RANK)", 0, 1e6, 0, false},
+    {0, "lora-alpha", "X", CLI_REAL, &graft.o.lora_alpha, "adapters are multiplied by X / RANK (default 2 RANK)", 1e-6, 1e6, 0, false},
     {0, "lora-targets", "LIST", CLI_TEXT, &graft.o.lora_targets, "of query,key,value,out,gate,up,down (default query,value)", 0, 0, 0, false},
     {0, "freeze", "PATTERN", CLI_LIST, &graft.o.freeze, "trainers leave tensors whose names match as they are, as 'embed.*'; may be repeated", 0, 0, 0, false},
     {0, "thaw", NULL, CLI_FLAG, &graft.o.thaw, "forget what was frozen before", 0, 0, 0, false},

@@ -192,6 +192,26 @@ prepare(struct importing *m, struct ten_head *h)
 		cli_fail(&e);
 }
 
+/* Names are for what the kind of record has: of a table its columns, of JSON also what may be missing. */
+static void
+check_fields(const struct importing *m)
+{
+	bool known[IMPORT_NAMES];
+	char all[400] = "";
+	size_t used = 0;
+	(format == FORMAT_JSONL ? sample_knows : sample_needs)(m->rules.kind, known);
+	for (size_t i = 0; i < IMPORT_NAMES; i++)
+		if (known[i])
+			used += (size_t)snprintf(all + used, sizeof all - used, "%s%s", used ? ", " : "", import_names[i]);
+	for (size_t j = 0; j < fields.n; j++)
+		for (size_t i = 0; i < IMPORT_NAMES; i++)
+			if (!known[i] && strncmp(fields.items[j], import_names[i], strlen(import_names[i])) == 0 &&
+			    fields.items[j][strlen(import_names[i])] == '=')
+				cli_die(ERR_USAGE, "--field %s: the fields of --as %s are %s", fields.items[j], kinds[m->rules.kind], all);
+	if (fields.n && format == FORMAT_CONLL && !columns)
+		cli_die(ERR_USAGE, "--field needs the names of the columns: --columns LIST");
+}
+
 static void
 check_options(const struct importing *m)
 {
@@ -215,6 +235,7 @@ check_options(const struct importing *m)
 	if ((format == FORMAT_TSV || format == FORMAT_CSV) && (import_is_opinion(m->rules.kind) ||
 	    needed[NAME_TOKENS] || needed[NAME_MESSAGES] || needed[NAME_CONVERSATIONS] || needed[NAME_INSTRUCTION]))
 		cli_die(ERR_USAGE, "--as %s is not for tables", kinds[m->rules.kind]);
+	check_fields(m);
 	if (labels && !has_classes(m))
 		cli_die(ERR_USAGE, "--labels is for labelled, multilabel and tagged");
 }

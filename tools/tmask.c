@@ -186,10 +186,30 @@ mask_stream(struct masking *m, struct ten_reader *r, uint64_t epoch)
 
 /* ---- the whole ---- */
 
+/* What another policy reads. */
+static void
+check_policy(void)
+{
+	const char *here = policies[policy];
+	bool replaces = policy <= MASK_NGRAM, spans = policy == MASK_SPAN || policy == MASK_SENTINEL;
+	const void *const of_replacing[] = {&o.mask_share, &o.random_share, &mask_token};
+	for (size_t i = 0; !replaces && i < sizeof of_replacing / sizeof *of_replacing; i++)
+		cli_misplaced(of_replacing[i], "--policy token, word, span or ngram", here);
+	if (!spans)
+		cli_misplaced(&o.span_p, "--policy span or sentinel", here);
+	if (!spans && policy != MASK_NGRAM)
+		cli_misplaced(&longest, "--policy span, ngram or sentinel", here);
+	if (policy == MASK_PREFIX)
+		cli_misplaced(&o.rate, "what is hidden", here);
+	else
+		cli_misplaced(&prefix, "--policy prefix", here);
+}
+
 static void
 open_masker(struct masking *m)
 {
 	struct err e;
+	check_policy();
 	if (!model)
 		cli_die(ERR_USAGE, "needs the vocabulary: -m FILE");
 	if (o.mask_share + o.random_share > 1 + 1e-12)
@@ -197,7 +217,7 @@ open_masker(struct masking *m)
 	cli_range("--prefix", prefix, &o.prefix_low, &o.prefix_high);
 	o.policy = (enum mask_policy)policy;
 	o.longest = longest ? longest : policy == MASK_NGRAM ? 3 : 10;
-	if (policy == MASK_SENTINEL && o.span_p == 0.2)
+	if (policy == MASK_SENTINEL && !cli_given(&o.span_p))
 		o.span_p = 1.0 / 3;
 	if (vocab_file_load(&m->vocab, model, &e))
 		cli_fail(&e);

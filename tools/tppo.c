@@ -55,7 +55,7 @@ static const struct cli_opt opts[] = {
     {0, "weight-decay", "X", CLI_REAL, &run.train.weight_decay, "of tensors of rank 2 (default 0)", 0, 1e3, 0, false},
     {0, "clip", "NORM", CLI_REAL, &run.train.clip, "largest norm of the gradient, 0 = none (default 1)", 0, 1e30, 0, false},
     {0, "lora", "RANK", CLI_U64, &run.fine.lora, "train low-rank adapters instead of the model", 1, 1 << 17, 0, false},
-    {0, "lora-alpha", "X", CLI_REAL, &run.fine.lora_alpha, "adapters are multiplied by X / RANK (default 2 RANK)", 0, 1e6, 0, false},
+    {0, "lora-alpha", "X", CLI_REAL, &run.fine.lora_alpha, "adapters are multiplied by X / RANK (default 2 RANK)", 1e-6, 1e6, 0, false},
     {0, "lora-targets", "LIST", CLI_TEXT, &run.fine.lora_targets, "of query,key,value,out,gate,up,down (default query,value)", 0, 0, 0, false},
     CLI_SEED(&run.train.seed),
     {0, "eval", "FILE", CLI_TEXT, &run.train.eval, "prompts held out: score, KL and length of answers to them", 0, 0, 0, true},

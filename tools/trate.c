@@ -1,12 +1,12 @@
 /* trate - show people answers, and keep what they say of them */
 #include <inttypes.h>
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/loadjson.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "common/cli.h"
@@ -58,13 +58,13 @@ struct session {
 
 /* ---- what is in the file already ---- */
 
-static bool
-is_json(const char *line, size_t n)
+static int
+is_json(const char *line, size_t n, struct err *e)
 {
-	json_error_t error;
-	json_t *j = json_loadb(line, n, JSON_ALLOW_NUL, &error);
+	json_error_t why;
+	json_t *j = load_json(line, n, JSON_ALLOW_NUL, &why, e);
 	json_decref(j);
-	return j != NULL;
+	return j ? 1 : e->code == ERR_DATA ? 0 : -1;
 }
 
 /* A line that somebody has written before: of this rater it marks a task. */
@@ -191,6 +191,8 @@ check_options(size_t operands)
 	json_decref(name);
 	if (!output || strcmp(output, "-") == 0)
 		cli_die(ERR_USAGE, "judgements are added to a file: -o FILE");
+	if (mode != RATE_RATING)
+		cli_misplaced(&scale, "--mode rating", modes[mode]);
 	if (operands > 1)
 		cli_die(ERR_USAGE, "one input, not %zu", operands);
 }

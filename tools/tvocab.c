@@ -121,6 +121,8 @@ check_options(void)
 		cli_die(ERR_USAGE, "--no-special and --special contradict each other");
 	if (!no_special && !specials.n)
 		specials = (struct cli_list){standard, 1};
+	if (type != VOCAB_BPE)
+		cli_misplaced(&size, "--type bpe", types[type]);
 	if (no_bytes && type != VOCAB_CHAR)
 		cli_die(ERR_USAGE, "--no-bytes is for --type char");
 	if (type == VOCAB_BPE && size < 256 + specials.n)

@@ -31,7 +31,7 @@ agreement_share(const struct vote *v, size_t n)
 int
 cohen_kappa(double *kappa, const struct vote *v, size_t n, size_t classes, struct err *e)
 {
-	double *count = mem_zalloc(2 * classes, sizeof *count, "counts", e), equal = 0, units = 0, chance = 0;
+	double *count = mem_zalloc(classes, 2 * sizeof *count, "counts", e), equal = 0, units = 0, chance = 0;
 	if (!count)
 		return -1;
 	for (size_t at = 0, m; (m = vote_run(v + at, n - at)) > 0; at += m) {
@@ -53,7 +53,7 @@ cohen_kappa(double *kappa, const struct vote *v, size_t n, size_t classes, struc
 int
 fleiss_kappa(double *kappa, const struct vote *v, size_t n, size_t classes, struct err *e)
 {
-	double *count = mem_zalloc(2 * classes, sizeof *count, "counts", e), *total;
+	double *count = mem_zalloc(classes, 2 * sizeof *count, "counts", e), *total;
 	double agreed = 0, chance = 0, units = 0;
 	size_t each = vote_run(v, n);
 	if (!count)

@@ -96,19 +96,19 @@ dawid_fit(struct dawid *d, const struct vote *v, size_t n, size_t units, size_t 
     struct err *e)
 {
 	*d = (struct dawid){.units = units, .raters = raters, .classes = classes};
-	size_t tables;
-	if (mul_overflows(raters, classes * classes, &tables))
-		return err_set(e, ERR_DATA, "%zu raters of %zu classes are too many", raters, classes);
+	size_t table, tables, shares;
+	if (mul_overflows(classes, classes, &table) || mul_overflows(raters, table, &tables) || mul_overflows(units, classes, &shares))
+		return err_set(e, ERR_DATA, "%zu raters of %zu classes and %zu units are too many", raters, classes, units);
 	d->prior = mem_zalloc(classes, sizeof *d->prior, "shares", e);
 	d->confusion = mem_zalloc(tables, sizeof *d->confusion, "tables of errors", e);
-	d->posterior = mem_zalloc(units * classes, sizeof *d->posterior, "posteriors", e);
+	d->posterior = mem_zalloc(shares, sizeof *d->posterior, "posteriors", e);
 	double *work = mem_zalloc(classes, sizeof *work, "posteriors", e);
 	if (!d->prior || !d->confusion || !d->posterior || !work) {
 		free(work);
 		dawid_free(d);
 		return -1;
 	}
-	for (size_t i = 0; i < units * classes; i++)
+	for (size_t i = 0; i < shares; i++)
 		d->posterior[i] = 1 / (double)classes;
 	for (size_t at = 0, m; (m = vote_run(v + at, n - at)) > 0; at += m) {
 		double *p = &d->posterior[v[at].unit * classes];

@@ -37,7 +37,7 @@ pass_open(struct pass *p, const struct features *x, const int32_t *labels, size_
 	*p = (struct pass){.x = x, .labels = labels, .classes = classes};
 	p->w = mem_zalloc(classes * x->dim, sizeof *p->w, "weights", e);
 	p->g = mem_zalloc(classes * x->dim, sizeof *p->g, "gradients", e);
-	p->logits = mem_zalloc(n * classes, sizeof *p->logits, "logits", e);
+	p->logits = mem_zalloc(n, classes * sizeof *p->logits, "logits", e);
 	p->logp = mem_zalloc(n, sizeof *p->logp, "log-probabilities", e);
 	p->lse = mem_zalloc(n, sizeof *p->lse, "log-probabilities", e);
 	p->scale = mem_zalloc(n, sizeof *p->scale, "log-probabilities", e);
@@ -134,8 +134,8 @@ logistic_fit(struct logistic *m, const struct features *x, const int32_t *labels
 {
 	struct pass p;
 	lbfgs_parameter_t param;
-	size_t size = classes * (x->dim + 1);
-	if (size > INT32_MAX - 16)
+	size_t size;
+	if (mul_overflows(classes, x->dim + 1, &size) || size > INT32_MAX - 16)
 		return err_set(e, ERR_DATA, "%zu classes of %zu features are too many", classes, x->dim);
 	if (pass_open(&p, x, labels, classes, e))
 		return -1;

@@ -69,7 +69,7 @@ ratings_fit(struct ratings *m, const struct vote *v, size_t n, size_t units, siz
 	m->precision = mem_zalloc(units, sizeof *m->precision, "ratings", e);
 	m->offset = mem_zalloc(raters, sizeof *m->offset, "ratings", e);
 	m->error = mem_zalloc(raters, sizeof *m->error, "ratings", e);
-	double *work = mem_zalloc(3 * raters, sizeof *work, "ratings", e), square = 0;
+	double *work = mem_zalloc(raters, 3 * sizeof *work, "ratings", e), square = 0;
 	if (!m->worth || !m->precision || !m->offset || !m->error || !work) {
 		free(work);
 		ratings_free(m);

@@ -192,15 +192,3 @@ tokenizer_load_files(struct vocab *v, const struct tokenizer_files *f, const str
 	free(q);
 	return rc;
 }
-
-int
-tokenizer_load(struct vocab *v, const char *path, struct err *e)
-{
-	struct tokenizer_files f;
-	struct tokenizer_options o = {.rule = -1};
-	if (tokenizer_find(&f, path, e))
-		return -1;
-	int rc = tokenizer_load_files(v, &f, &o, e);
-	tokenizer_files_free(&f);
-	return rc;
-}

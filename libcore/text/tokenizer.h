@@ -39,8 +39,6 @@ struct tokenizer_options {
 };
 
 int tokenizer_load_files(struct vocab *v, const struct tokenizer_files *f, const struct tokenizer_options *o, struct err *e);
-/* The two in one, with the usual options. */
-int tokenizer_load(struct vocab *v, const char *path, struct err *e);
 
 /* The readers, from memory; `name` is that of the file, for messages and rules. On failure v is freed. */
 int tokenizer_read_json(struct vocab *v, const void *p, size_t n, const struct tokenizer_options *o, struct err *e);

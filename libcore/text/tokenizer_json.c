@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/loadjson.h"
 #include "base/mem.h"
 #include "text/tokenizer_draft.h"
 #include "text/wordpiece.h"
@@ -390,10 +391,10 @@ static json_t *
 parse(const void *p, size_t n, struct err *e)
 {
 	json_error_t error;
-	json_t *j = json_loadb(p, n, JSON_REJECT_DUPLICATES, &error);
-	if (!j)
-		err_set(e, ERR_DATA, "line %d: %s", error.line, error.text);
-	else if (!json_is_object(j)) {
+	json_t *j = load_json(p, n, JSON_REJECT_DUPLICATES, &error, e);
+	if (!j && e->code == ERR_DATA)
+		err_prefix(e, "line %d", error.line);
+	if (j && !json_is_object(j)) {
 		err_set(e, ERR_DATA, "is not a JSON object");
 		json_decref(j);
 		j = NULL;

@@ -3,6 +3,7 @@
 #define TENON_TRAIN_JUDGED_H
 
 #include <assert.h>
+#include <math.h>
 
 #include "train/trainer.h"
 
@@ -34,17 +35,19 @@ judged_team(struct team *t, struct judged_sums *s, struct err *e)
 	return team_sum(t, (double *)s, sizeof *s / sizeof(double), e);
 }
 
-/* Sum of the weights of all rows of all ranks; ERR_DATA when there is none above 0. */
+/* Sum of the weights of all rows of all ranks. Where it is 0 the step is idle, and nothing is said of any column. */
 static inline int
-judged_weight(struct team *t, const struct rows *r, uint64_t step, double *weight, struct err *e)
+judged_weight(struct team *t, const struct rows *r, double *weight, struct step_stats *s, struct err *e)
 {
 	*weight = 0;
 	for (size_t i = 0; i < r->n; i++)
 		*weight += r->judged[i].weight;
 	if (team_sum(t, weight, 1, e))
 		return -1;
-	return *weight > 0 ? 0 : err_set(e, ERR_DATA, "step %llu: none of the %zu records has a weight above 0",
-	    (unsigned long long)step, r->n);
+	s->idle = !(*weight > 0);
+	for (int i = 0; s->idle && i < STEP_COLUMNS; i++)
+		s->columns[i] = (double)NAN;
+	return 0;
 }
 
 #endif

@@ -92,8 +92,10 @@ gradient(struct objective *o, struct trainer *t, struct rows *r, struct step_sta
 	struct reward_trainer *k = (struct reward_trainer *)o;
 	struct judged_sums sums = {0};
 	double weight;
-	if (judged_weight(t->team, r, t->step + 1, &weight, e) || make_room(k, r, e))
+	if (judged_weight(t->team, r, &weight, s, e) || make_room(k, r, e))
 		return -1;
+	if (s->idle)
+		return 0;
 	double trained = (double)r->ncandidates;
 	if (team_sum(t->team, &trained, 1, e))
 		return -1;

@@ -1,16 +1,6 @@
 #include "train/schedule.h"
 
 #include <math.h>
-#include <stddef.h>
-#include <string.h>
-
-static const char *const names[] = {
-    [SCHEDULE_CONSTANT] = "constant",
-    [SCHEDULE_LINEAR] = "linear",
-    [SCHEDULE_COSINE] = "cosine",
-    [SCHEDULE_WSD] = "wsd",
-    [SCHEDULE_WSD_SQRT] = "wsd-sqrt",
-};
 
 double
 schedule_lr(const struct schedule *s, uint64_t step)
@@ -34,19 +24,4 @@ schedule_lr(const struct schedule *s, uint64_t step)
 	if (s->kind == SCHEDULE_WSD_SQRT)
 		progress = sqrt(progress);
 	return s->lr + progress * (s->min_lr - s->lr);
-}
-
-int
-schedule_kind_of(const char *name)
-{
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		if (strcmp(names[i], name) == 0)
-			return (int)i;
-	return -1;
-}
-
-const char *
-schedule_name(enum schedule_kind kind)
-{
-	return names[kind];
 }

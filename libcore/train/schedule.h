@@ -30,8 +30,4 @@ struct schedule {
  *   WSD, sqrt       lr + sqrt(progress) (min_lr - lr) */
 double schedule_lr(const struct schedule *s, uint64_t step);
 
-/* The kind called `name` (constant, linear, cosine, wsd, wsd-sqrt); -1 when there is none. */
-int schedule_kind_of(const char *name);
-const char *schedule_name(enum schedule_kind kind);
-
 #endif

@@ -44,7 +44,7 @@ whole_weight(const struct task_trainer *k, const struct trainer *t, struct rows 
 		return -1;
 	*weight = all[0];
 	*points = (size_t)all[1];
-	if (!(*weight > 0))
+	if (!*points)
 		return err_set(e, ERR_DATA, "step %llu: none of the %zu rows has a label to train on",
 		    (unsigned long long)t->step + 1, r->n);
 	return 0;
@@ -63,8 +63,14 @@ gradient(struct objective *o, struct trainer *t, struct rows *r, struct step_sta
 	struct task_trainer *k = (struct task_trainer *)o;
 	struct task_head *h = &k->head;
 	double weight, scale;
-	if (whole_weight(k, t, r, &weight, &s->trained, e))
+	size_t points;
+	if (whole_weight(k, t, r, &weight, &points, e))
 		return -1;
+	if (!(weight > 0)) { /* all labels are of classes that weigh nothing */
+		s->idle = true;
+		return 0;
+	}
+	s->trained = points;
 	scale = 1 / weight;
 	for (size_t from = 0, to, micro = 0; from < r->n; from = to, micro++) {
 		struct batch b;

@@ -323,7 +323,11 @@ train_gradient(struct trainer *t, struct rows *r, struct step_stats *s, struct e
 	*s = (struct step_stats){.tokens = r->tokens};
 	clear_gradient(t);
 	int rc = t->objective ? t->objective->gradient(t->objective, t, r, s, e) : lm_gradient(t, r, s, e);
-	if (rc || exchange_gradient(t, e))
+	if (rc)
+		return -1;
+	if (s->idle)
+		return 0;
+	if (exchange_gradient(t, e))
 		return -1;
 	if (!isfinite(s->loss))
 		return err_set(e, ERR_NONFINITE, "step %llu: the loss is %g",
@@ -338,14 +342,9 @@ train_gradient(struct trainer *t, struct rows *r, struct step_stats *s, struct e
 	return 0;
 }
 
-int
-train_step(struct trainer *t, struct rows *r, struct step_stats *s, struct err *e)
+static void
+update(struct trainer *t, const struct step_stats *s)
 {
-	if (something_thaws(t))
-		trainer_plan(t);
-	if (train_gradient(t, r, s, e))
-		return -1;
-	s->lr = schedule_lr(&t->opts.schedule, t->step);
 	double scale = clip_scale(s->grad_norm, t->opts.clip);
 	for (size_t i = 0; i < t->table->n; i++) {
 		const struct param *p = &t->table->items[i];
@@ -358,10 +357,22 @@ train_step(struct trainer *t, struct rows *r, struct step_stats *s, struct err *
 		adamw_update(t->w + from, t->m + from, t->v + from, t->g + from, n, &a, t->step + 1 - t->how[i].since,
 		    s->lr * t->how[i].rate, scale);
 	}
-	if (exchange_weights(t, e))
+}
+
+int
+train_step(struct trainer *t, struct rows *r, struct step_stats *s, struct err *e)
+{
+	if (something_thaws(t))
+		trainer_plan(t);
+	if (train_gradient(t, r, s, e))
+		return -1;
+	s->lr = schedule_lr(&t->opts.schedule, t->step);
+	if (!s->idle)
+		update(t, s);
+	if (!s->idle && exchange_weights(t, e))
 		return -1;
 	t->step++;
-	if (t->objective && t->objective->stepped)
+	if (!s->idle && t->objective && t->objective->stepped)
 		t->objective->stepped(t->objective, t);
 	return 0;
 }

@@ -40,7 +40,7 @@ struct step_stats;
 
 /* What is learnt. The trainer's own is the language model's: the mean of -log p(target). */
 struct objective {
-	/* Adds to t->g (zero before) and sets s->loss and s->trained. */
+	/* Adds to t->g (zero before) and sets s->loss and s->trained; or sets s->idle, on all ranks alike, and leaves the rest. */
 	int (*gradient)(struct objective *o, struct trainer *t, struct rows *r, struct step_stats *s, struct err *e);
 	/* After the weights have changed; NULL = nothing to do. */
 	void (*stepped)(struct objective *o, struct trainer *t);
@@ -107,6 +107,7 @@ struct step_stats {
 	double lr;
 	size_t tokens, trained; /* of this rank's rows; of all */
 	double columns[STEP_COLUMNS]; /* the objective's own */
+	bool idle;        /* the rows weigh nothing: loss and gradient are 0, and nothing is trained */
 };
 
 /* The gradient of the objective over all the rows, of all ranks, for a language model of the mean loss over all
@@ -115,8 +116,8 @@ struct step_stats {
  * owns; the rest of t->g is its own part. */
 int train_gradient(struct trainer *t, struct rows *r, struct step_stats *s, struct err *e);
 
-/* The gradient, then clipping by global norm (Pascanu et al. 2013) and AdamW; t->step + 1. On
- * failure the weights are untouched, unless other ranks do not answer. */
+/* The gradient, then clipping by global norm (Pascanu et al. 2013) and AdamW; t->step + 1. An idle step leaves weights and
+ * moments as they are, but counts. On failure the weights are untouched, unless other ranks do not answer. */
 int train_step(struct trainer *t, struct rows *r, struct step_stats *s, struct err *e);
 
 /* Sums over the trained tokens of the rows, without dropout. */

@@ -107,6 +107,19 @@ is 'merged: the same predictions' "$(tgraft -q --merge-lora l.ten | teval -q -m 
 run 'patience' 0 '' '~steps=([1-9]|1[0-9])[0-9] ' tfinetune -m bert.ten -b 8 --warmup 2 --steps 3000 --lr 1e-2 --metric accuracy --patience 2 --eval labelled.val.ten --eval-every 10 -o x.ten labelled.train.ten
 is 'smoothing changes the loss' "$(tune -m bert.ten --steps 1 --log s0.log -o x.ten labelled.train.ten; tune -m bert.ten --steps 1 --label-smoothing 0.3 --log s1.log -o x.ten labelled.train.ten; cmp -s s0.log s1.log && echo same)" ''
 
+# ---- labels of a class that weighs nothing
+printf '{"text": "%s", "label": "%s"}\n' 'a dog' no 'the sun' yes 'a cat' no | timport -q --as labelled | ttok -q --records -m vocab.ten -o zero.ten
+zero() { tfinetune -q -m bert.ten -b 1 --schedule constant --warmup 0 --class-weights 0,1 --steps "$@" zero.ten; }
+run 'a step without weight' 0 '' '~^tfinetune: step 1: all that it has is of weight 0' tfinetune -m bert.ten -b 1 --schedule constant --warmup 0 --class-weights 0,1 --steps 3 --log zero.log -o z1.ten zero.ten
+is 'has no loss and no gradient' "$(tdump --csv -f loss -f grad_norm -f tokens zero.log | awk -F, 'NR > 1 { print ($1 > 0) ($2 > 0), $3 }' | tr '\n' ' ')" '00 0 11 1 00 1 '
+zero 2 -o z2.ten
+is 'and changes nothing' "$(tensor z1.ten score.weight) $(tensor z1.ten embed.token)" "$(tensor z2.ten score.weight) $(tensor z2.ten embed.token)"
+zero 3 -j 2 --recompute -o z3.ten
+ok 'the same bytes on two threads' cmp z1.ten z3.ten
+fails 'no step with any' 3 tfinetune -q -m bert.ten -b 1 --class-weights 0,1 --steps 1 -o x.ten zero.ten
+is 'it says so' "$(cat "$T.err")" 'tfinetune: zero.ten: nothing was trained: all of it is of weight 0'
+fails 'no class with any' 2 tfinetune -m bert.ten --class-weights 0,0 --steps 1 -o x.ten labelled.train.ten
+
 # what does not fit
 tune -m bert.ten --steps 1 --keep -o twice.ten labelled.train.ten
 fails 'another head' 2 tfinetune -m c.ten --task tag --steps 1 -o x.ten tagged.train.ten
@@ -149,6 +162,9 @@ fails 'adapters that are not asked for' 2 tfinetune -m bert.ten --lora-alpha 4 -
 fails 'nor their layers' 2 tfinetune -m bert.ten --lora-targets query --steps 1 -o x.ten labelled.train.ten
 fails 'tags are of words, not of a pool' 2 tfinetune -m bert.ten --pool mean --steps 1 -o x.ten tagged.train.ten
 fails 'and cannot be cut' 2 tfinetune -m bert.ten --truncate --steps 1 -o x.ten tagged.train.ten
+fails 'nor a factor of them' 2 tfinetune -m bert.ten --lora 2 --lora-alpha 0 --steps 1 -o x.ten labelled.train.ten
+fails 'steps and epochs' 2 tfinetune -m bert.ten --epochs 1 --steps 1 -o x.ten labelled.train.ten
+fails 'numbers are not smoothed' 2 tfinetune -m bert.ten --label-smoothing 0 --steps 1 -o x.ten value.train.ten
 fails 'adapters of tgraft' 2 tgraft --lora-targets query -o x.ten bert.ten
 fails 'outputs of classes' 2 tgraft --head classify --labels a,b --outputs 3 -o x.ten bert.ten
 fails 'a pool of tags' 2 tgraft --head tag --labels O,B-x --pool first -o x.ten bert.ten

@@ -67,6 +67,10 @@ ttok -q -m vocab.ten stories.txt -o nowords.ten
 fails 'whole words without words' 3 tmask -m vocab.ten --policy word nowords.ten -o x.ten
 fails 'sentinels that are not there' 3 tmask -m plain.ten --policy sentinel other.ten -o x.ten
 fails 'shares above 1' 2 tmask -m vocab.ten --mask-share 0.9 --random-share 0.2 rows.ten -o x.ten
+for o in '--span-p 0.3' '--longest 3' '--prefix 0.1..0.2' '--policy prefix --rate 0.2' '--policy prefix --mask-share 1' '--policy sentinel --mask-token x' '--policy ngram --span-p 0.3'; do
+	fails "nothing reads $o" 2 tmask -m vocab.ten $o rows.ten -o x.ten
+done
+is 'it says who would' "$(cat "$T.err")" 'tmask: --span-p is for --policy span or sentinel, not for ngram'
 fails 'a range upside down' 2 tmask -m vocab.ten --policy prefix --prefix 0.8..0.2 rows.ten -o x.ten
 fails 'epochs of a pipe' 2 tmask -m vocab.ten --epochs 2 -o x.ten <rows.ten
 

@@ -65,7 +65,9 @@ fails 'a batch of one' 2 tpretrain -m bert.ten --objective contrastive -b 1 -o x
 for o in '--queue 5' '--temperature 0.5' '--pool first' '--projection 16' '--momentum 0.9'; do
 	fails "$o for masks" 2 tpretrain -m bert.ten $o -o x.ten masked.ten
 done
-fails 'a momentum without a queue' 2 tpretrain -m bert.ten --objective contrastive --momentum 0.9 -o x.ten views.ten
+fails 'momentum without a queue' 2 tpretrain -m bert.ten --objective contrastive --momentum 0.9 --steps 1 -o x.ten views.ten
+fails 'another projection than the model has' 2 tpretrain -m c1.ten --objective contrastive --projection 8 --steps 1 -o x.ten views.ten
+ok 'it says what can be done' grep -q 'c1.ten has a projection of 16 outputs, which it keeps; tgraft takes it away' "$T.err"
 
 # ---- tembed
 head -n 40 stories.txt | awk 'NF { n++; gsub(/["\\]/, ""); printf "{\"text\": \"%s\", \"label\": \"%s\"}\n", $0, n % 3 ? "a" : "b" }' >lines.jsonl
@@ -150,6 +152,10 @@ fails 'a label that training has not' 3 teval --probe --train toy.train.e.ten e.
 fails 'no labels' 3 teval --probe --train pairs.ten pairs.ten
 fails 'embeddings and words' 3 teval --probe --train toy.train.e.ten toy.test.ten
 fails 'more neighbours than there are' 2 teval --knn 500 --train toy.train.e.ten toy.test.e.ten
+fails 'a penalty of neighbours' 2 teval --knn 3 --l2 1 --train e.ten e.ten
+fails 'something to learn from for geometry' 2 teval --geometry --train e.ten e.ten
+fails 'intervals of a probe' 2 teval --probe --bootstrap 9 --train e.ten e.ten
+fails 'what is never cut' 2 teval --geometry --truncate e.ten
 fails 'two modes' 2 teval --probe --knn 3 --train e.ten e.ten
 fails 'no mode' 2 teval e.ten
 ok 'refused, they leave nothing' test ! -e x.ten

@@ -15,6 +15,7 @@ is 'several special tokens, and none around documents' \
 	"$(tvocab -q -n 300 --special '<a>' --special '<b>' --begin none --end '<b>' stories.txt | tdump -n 0 | grep -E '^  (begin|end) ')" '  end = <b>'
 fails 'too small' 2 tvocab -n 256 stories.txt -o x.ten
 fails 'an end that is no special token' 3 tvocab --end '<x>' stories.txt -o x.ten
+fails 'a size of characters' 2 tvocab --type char -n 300 stories.txt -o x.ten
 fails 'two minds' 2 tvocab --special a --no-special stories.txt -o x.ten
 fails 'no file' 1 tvocab missing.txt -o x.ten
 fails 'a folder' 3 tvocab . -o x.ten

@@ -86,6 +86,27 @@ printf 'text,score\na,1.5\nb,x\n' >v.csv
 is 'numbers' "$(timport -q --skip-bad --as value --format csv --field value=score v.csv | lines)" '{"text":"a","value":1.5}'
 fails 'a value that is none' 3 timport --as value --format csv --field value=score v.csv -o x.ten
 fails 'a field that nobody asks for' 2 timport --field colour=red two.jsonl -o x.ten
+fails 'of another kind' 2 timport --as labelled --field tags=ner_tags two.jsonl -o x.ten
+is 'it says which there are' "$(cat "$T.err")" 'timport: --field tags=ner_tags: the fields of --as labelled are text, label'
+fails 'a table has no more than it needs' 2 timport --as completion --format csv --field system=rules t.csv -o x.ten
+fails 'columns of CoNLL have no names' 2 timport --format conll --field tags=ner two.jsonl -o x.ten
+is 'JSON may have more' "$(echo '{"rules": "r", "prompt": "p", "completion": "c"}' | timport -q --as completion --field system=rules | lines)" '{"text":"rpc","turn_ends":[1,2,3],"roles":[0,1,2]}'
+
+# ---- lines of other systems ----
+printf '\357\273\277text,label\r\na,"x"\r\n\r\nb,y\r\n' >bom.csv
+printf '\357\273\277text\tlabel\r\na\tx\r\n\r\nb\ty\r\n' >bom.tsv
+printf '\357\273\277{"text": "a", "label": "x"}\r\n' >bom.jsonl
+for f in csv tsv; do
+	is "$f: a byte order mark, carriage returns, an empty line" "$(timport -q --as labelled --format $f bom.$f | lines)" '{"text":"a","label":"x"}
+{"text":"b","label":"y"}'
+done
+is 'byte for byte' "$( (printf '\357\273'; sleep 0.1; printf '\277text\n'; sleep 0.1; printf 'a\n') | timport -q --format tsv | lines)" '{"text":"a"}'
+is 'of each file of JSON lines' "$(timport -q --as labelled bom.jsonl bom.jsonl | lines)" '{"text":"a","label":"x"}
+{"text":"a","label":"x"}'
+is 'of CoNLL' "$(printf '\357\273\277a O\r\n\r\n' | timport -q --format conll | lines --field text)" '{"text":"a"}'
+is 'plain text keeps it' "$(printf '\357\273\277a\n' | timport -q --format text | lines)" '{"text":"'$'\357\273\277''a\n"}'
+cat good.jsonl bom.jsonl >mid.jsonl
+fails 'not in the middle' 3 timport --as labelled mid.jsonl -o x.ten
 fails 'labels of text' 2 timport --labels a two.jsonl -o x.ten
 
 # ---- words with tags ----

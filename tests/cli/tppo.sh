@@ -330,6 +330,15 @@ fails 'nor for such' 2 tppo -m gpt.ten --reward cat -n 40 --prompt-length 9 -o x
 fails 'greedy' 2 tppo -m gpt.ten --reward cat --temperature 0 -o x.ten train.ten
 fails 'a coefficient of nothing' 2 tppo -m gpt.ten --reward cat --kl 0 --kl-target 3 -o x.ten train.ten
 fails 'a horizon that turns the coefficient round' 2 tppo -m gpt.ten --reward cat -n 8 -b 64 --kl-target 3 --kl-horizon 12 -o x.ten train.ten
+for o in '--gamma 0.9' '--lambda 1' '--clip-value 0' '--value-coef 0.1' --no-whiten --whiten-rewards; do
+	fails "grpo has no ${o% *}" 2 tppo -m gpt.ten --reward cat -n 8 --algo grpo $o -o x.ten train.ten
+	is 'it says so' "$(cat "$T.err")" "tppo: ${o% *} is for --algo ppo, not for grpo"
+done
+fails 'nor has rloo' 2 tppo -m gpt.ten --reward cat -n 8 --algo rloo --gamma 1 -o x.ten train.ten
+ok 'it says so, too' grep -q -- '--gamma is for --algo ppo, not for rloo' "$T.err"
+fails 'a horizon without a target' 2 tppo -m gpt.ten --reward cat -n 8 --kl-horizon 500 -o x.ten train.ten
+fails 'the end of a rate that is constant' 2 tppo -m gpt.ten --reward cat -n 8 --min-lr 1e-6 -o x.ten train.ten
+fails 'rollouts in a folder that is not there, said at once' 1 tppo -m gpt.ten --reward cat -n 8 --rollouts none/ro.ten -o x.ten train.ten
 fails 'two streams' 2 tppo -m gpt.ten --reward cat -o x.ten train.ten train.ten
 tcat -q -r 0:0 train.ten -o none.ten
 fails 'no prompts' 3 tppo -m gpt.ten --reward cat -n 8 -o x.ten none.ten

@@ -163,9 +163,25 @@ case $(nm -D "$BUILD/bin/tpretrain" 2>/dev/null) in *asan*) false ;; *) command 
 ls -A >before
 fails 'no model' 2 tpretrain -o x.ten train.ten
 fails 'no output' 2 tpretrain -m init.ten train.ten
+mkdir folder
+fails 'a result that is a folder, said before the first step' 1 tpretrain -m init.ten --steps 1000000000 -o folder train.ten
+ok 'it says so' grep -qx 'tpretrain: folder: cannot write: is a folder' "$T.err"
+fails 'a log that is' 1 tpretrain -m init.ten --steps 1000000000 --log folder -o x.ten train.ten
+fails 'nor one in a folder that is not there' 1 tpretrain -m init.ten --steps 1000000000 --log none/log.ten -o x.ten train.ten
+rmdir folder
 fails 'a bad number' 2 tpretrain -m init.ten --lr abc -o x.ten train.ten
 fails 'an infinite number' 2 tpretrain -m init.ten --lr 1e999 -o x.ten train.ten
 fails 'no batch' 2 tpretrain -m init.ten -b 0 -o x.ten train.ten
+fails 'a temperature of next tokens' 2 tpretrain -m init.ten --temperature 0.5 --steps 1 -o x.ten train.ten
+is 'it says of what it is' "$(cat "$T.err")" 'tpretrain: --temperature is for --objective contrastive, not for causal'
+for o in '--pool last' '--projection 16' '--momentum 0.9'; do
+	fails "${o% *} of next tokens" 2 tpretrain -m init.ten $o --steps 1 -o x.ten train.ten
+done
+fails 'the end of a rate that is constant' 2 tpretrain -m init.ten --schedule constant --min-lr 1e-6 --steps 1 -o x.ten train.ten
+is 'it says so' "$(cat "$T.err")" 'tpretrain: --min-lr is for a --schedule that falls, not for constant'
+fails 'the decay of wsd, of a cosine' 2 tpretrain -m init.ten --decay-steps 5 --steps 1 -o x.ten train.ten
+run 'that of wsd' 0 '' '' tpretrain -q -m init.ten --schedule wsd --decay-steps 5 --min-lr 0 --steps 1 -o wsd.ten train.ten
+rm -f wsd.ten
 fails 'two streams' 2 tpretrain -m init.ten -o x.ten train.ten train.ten
 fails 'a model that is text' 3 tpretrain -m stories.txt -o x.ten train.ten
 fails 'a model of another kind' 3 tpretrain -m train.ten -o x.ten train.ten

@@ -128,6 +128,7 @@ is 'no word is lost' "$(grep -o word out | wc -l)" 40
 # ---- what is refused ----
 fails 'no rater' 2 trate -o x.jsonl items.jsonl
 fails 'no output' 2 trate --rater ann items.jsonl
+fails 'a scale of pairs' 2 trate --rater ann --scale 7 -o x.jsonl items.jsonl
 fails 'a scale of 11' 2 trate --rater ann --scale 11 -o x.jsonl items.jsonl
 run 'no terminal to read keys from' 1 '' '~^trate: /dev/tty: ' setsid -w trate --rater ann -o x.jsonl <items.jsonl
 fails 'one answer, to compare' 3 trate --rater ann -o x.jsonl one.jsonl

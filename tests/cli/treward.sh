@@ -57,6 +57,12 @@ treward -q -m rm.ten --steps 1 -b 2 --log w.log -o x.ten w.ten
 treward -q -m rm.ten --steps 1 -b 1 --log w1.log -o x.ten w1.ten
 is 'no weight, no say' "$(column w.log loss | cut -c 1-7)" "$(column w1.log loss | cut -c 1-7)"
 
+treward -q -m rm.ten --steps 2 -b 1 --warmup 0 --log w2.log -o w2.rm.ten w.ten
+is 'a step of such alone says nothing' "$(tdump --csv -f loss -f accuracy -f grad_norm w2.log | awk -F, 'NR == 2')" '0,nan,0'
+ok 'the next one does' above "$(column w2.log loss | tail -n 1)" 0
+printf 'Q\t1,2\t0\tgold\tbread\n' | "$mkjudged" ranks weight | tchat -q -m base.ten -o w0.ten
+fails 'no weight at all' 3 treward -q -m rm.ten --steps 2 -b 1 -o x.ten w0.ten
+
 # the same bytes
 J=1 train -m base.ten --steps 12 --lora 2 --dropout 0.1 --eval val.ten --eval-every 5 -o j1.ten train.ten
 J=2 train -m base.ten --steps 12 --lora 2 --dropout 0.1 --eval val.ten --eval-every 5 -o j2.ten train.ten
@@ -94,6 +100,8 @@ fails 'no records' 3 treward -m base.ten --epochs 1 -o x.ten none.ten
 ok 'so' grep -q 'none.ten: there are no records' "$T.err"
 fails 'none to measure, said before the first step' 3 treward -m base.ten --steps 1000000000 --eval none.ten -o x.ten train.ten
 fails 'another field' 3 treward -m base.ten --loss rating --steps 1 -o x.ten train.ten
+fails 'nor its centre at 0' 2 treward -m base.ten --loss rating --centre 0 --steps 1 -o x.ten train.rating.ten
+is 'it says so' "$(cat "$T.err")" 'treward: --centre is for --loss bradley-terry or plackett-luce, not for rating'
 fails 'a pair is not rated' 2 treward -m base.ten --loss rating --centre 1 --steps 1 -o x.ten train.rating.ten
 fails 'ratings have no accuracy' 2 treward -m base.ten --eval val.rating.ten --metric accuracy --steps 1 -o x.ten train.rating.ten
 printf 'Q\t1\tgold\n' | "$mkjudged" ranks | tchat -q -m base.ten -o one.ten

@@ -24,6 +24,18 @@ learn(struct vocab *v, const char *path, size_t size, struct err *e)
 	return rc;
 }
 
+static int
+load(struct vocab *v, const char *path, struct err *e)
+{
+	struct tokenizer_files f;
+	struct tokenizer_options o = {.rule = -1};
+	if (tokenizer_find(&f, path, e))
+		return -1;
+	int rc = tokenizer_load_files(v, &f, &o, e);
+	tokenizer_files_free(&f);
+	return rc;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -34,7 +46,7 @@ main(int argc, char **argv)
 		fputs("usage: mktok TOKENIZER | TEXT N\n", stderr);
 		return 2;
 	}
-	if ((argc == 3 ? learn(&v, argv[1], (size_t)atoi(argv[2]), &e) : tokenizer_load(&v, argv[1], &e)) ||
+	if ((argc == 3 ? learn(&v, argv[1], (size_t)atoi(argv[2]), &e) : load(&v, argv[1], &e)) ||
 	    tokenizer_write(&v, &t, &e)) {
 		fprintf(stderr, "mktok: %s\n", e.msg);
 		return 3;

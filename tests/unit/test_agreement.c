@@ -267,6 +267,26 @@ test_ratings(void **state)
 	ratings_free(&m);
 }
 
+/* Counts whose products wrap around to less than there would be. */
+static void
+test_hostile_counts(void **state)
+{
+	(void)state;
+	static const struct vote v[2] = {{0, 0, 0}, {0, 1, 0}};
+	struct dawid d;
+	struct ratings m;
+	struct err e;
+	double kappa;
+	assert_int_equal(dawid_fit(&d, v, 2, 1, 2, (size_t)1 << 32, false, &e), -1);
+	assert_int_equal(e.code, ERR_DATA);
+	assert_int_equal(dawid_fit(&d, v, 2, (size_t)1 << 62, 2, 4, false, &e), -1);
+	assert_int_equal(e.code, ERR_DATA);
+	assert_int_equal(ratings_fit(&m, v, 2, 1, SIZE_MAX / 3 + 1, &e), -1);
+	assert_int_equal(cohen_kappa(&kappa, v, 2, SIZE_MAX / 2 + 2, &e), -1);
+	assert_int_equal(fleiss_kappa(&kappa, v, 2, SIZE_MAX / 2 + 2, &e), -1);
+	assert_int_equal(e.code, ERR_RUNTIME);
+}
+
 enum { THINGS = 40, DUELS = 9000 };
 
 /* Scores from -3 to 3; each rater decides as the model has it. */
@@ -347,7 +367,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_alpha), cmocka_unit_test(test_fleiss), cmocka_unit_test(test_cohen),
-	    cmocka_unit_test(test_binomial), cmocka_unit_test(test_dawid), cmocka_unit_test(test_ratings), cmocka_unit_test(test_crowd),
+	    cmocka_unit_test(test_binomial), cmocka_unit_test(test_dawid), cmocka_unit_test(test_ratings), cmocka_unit_test(test_hostile_counts),
+	    cmocka_unit_test(test_crowd),
 	    cmocka_unit_test(test_crowd_gradient)};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);

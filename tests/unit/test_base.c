@@ -11,8 +11,12 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/loadjson.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "safetensors.h"
+#include "shards.h"
+#include "text/tokenizer.h"
 
 static void
 err_messages(void **state)
@@ -200,10 +204,83 @@ rng_below_uniform(void **state)
 	}
 }
 
+/* ---- JSON without memory ---- */
+
+static int allocations_left;
+static bool ran_out;
+
+static void *
+scarce(size_t n)
+{
+	if (allocations_left-- > 0)
+		return malloc(n);
+	ran_out = true;
+	errno = ENOMEM;
+	return NULL;
+}
+
+static int
+read_any(int reader, struct err *e)
+{
+	static const char text[] = "{\"weight_map\": {\"a\": \"b.safetensors\", \"n\": [1, 2.5, \"x\\u00e9\", null]}}";
+	char file[8 + sizeof text] = {(char)(sizeof text - 1)};
+	json_error_t why;
+	struct safetensors s;
+	struct st_index x;
+	struct vocab v;
+	memcpy(file + 8, text, sizeof text - 1);
+	switch (reader) {
+	case 0:
+		json_decref(load_json(text, sizeof text - 1, 0, &why, e));
+		return -1;
+	case 1: return st_parse(&s, file, 8 + sizeof text - 1, e);
+	case 2: return st_index_parse(&x, text, sizeof text - 1, e);
+	default: return tokenizer_read_json(&v, text, sizeof text - 1, &(struct tokenizer_options){.rule = -1}, e);
+	}
+}
+
+/* Whichever allocation fails, it is no fault of the data. Nothing but memory is wrong for the first reader, something else for the
+ * others, as they say when they have enough. */
+static void
+json_memory(void **state)
+{
+	(void)state;
+	json_set_alloc_funcs(scarce, free);
+	for (int reader = 0; reader < 4; reader++)
+		for (int k = 0;; k++) {
+			struct err e = {0};
+			allocations_left = k;
+			ran_out = false;
+			assert_int_equal(read_any(reader, &e), -1);
+			assert_int_equal(e.code, ran_out ? ERR_RUNTIME : reader ? ERR_DATA : 0);
+			if (!ran_out) {
+				assert_true(k > 8);
+				break;
+			}
+		}
+	json_set_alloc_funcs(malloc, free);
+}
+
+static void
+json_mistakes(void **state)
+{
+	(void)state;
+	struct err e;
+	json_error_t why;
+	static const char *const wrong[] = {"", "{", "[1 2]", "{\"a\": 1e999}", "\"\\ud800\"", "{\"a\": 1, \"a\": 2}", "[1] x"};
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		assert_null(load_json(wrong[i], strlen(wrong[i]), JSON_REJECT_DUPLICATES, &why, &e));
+		assert_int_equal(e.code, ERR_DATA);
+		assert_true(*e.msg);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(json_memory),
+	    cmocka_unit_test(json_mistakes),
 	    cmocka_unit_test(err_messages),
 	    cmocka_unit_test(err_long_messages),
 	    cmocka_unit_test(mem_sizes),

@@ -329,6 +329,38 @@ test_adapters_size(void **state)
 	params_free(&p);
 }
 
+/* Labels of classes that weigh nothing: the step counts, and nothing else changes. */
+static void
+test_idle(void **state)
+{
+	(void)state;
+	static const double nothing[4] = {0, 0, 0, 0};
+	const struct config *const models[] = {&gpt2, &bert};
+	for (int i = 0; i < 2; i++) {
+		struct set s;
+		struct err e;
+		struct step_stats st;
+		open_set(&s, models[i], 64, 0.1, 0.1);
+		size_t size = s.table.size * sizeof(real);
+		assert_int_equal(train_step(&s.t, &s.r, &st, &e), 0);
+		assert_false(st.idle);
+		real *before = malloc(3 * size);
+		const real *const kept[] = {s.t.w, s.t.m, s.t.v};
+		for (size_t k = 0; k < 3; k++)
+			memcpy(before + k * s.table.size, kept[k], size);
+		s.k.loss.weights = nothing;
+		assert_int_equal(train_step(&s.t, &s.r, &st, &e), 0);
+		assert_true(st.idle && st.loss == 0 && st.grad_norm == 0 && st.trained == 0 && s.t.step == 2);
+		for (size_t k = 0; k < 3; k++)
+			assert_memory_equal(before + k * s.table.size, kept[k], size);
+		s.k.loss.weights = weights;
+		assert_int_equal(train_step(&s.t, &s.r, &st, &e), 0);
+		assert_true(!st.idle && st.loss > 0 && memcmp(before, s.t.w, size) != 0);
+		free(before);
+		close_set(&s);
+	}
+}
+
 static void
 test_losses(void **state)
 {
@@ -364,6 +396,7 @@ main(void)
 	    cmocka_unit_test(test_adapters_differences),
 	    cmocka_unit_test(test_frozen),
 	    cmocka_unit_test(test_accumulation),
+	    cmocka_unit_test(test_idle),
 	    cmocka_unit_test(test_merged),
 	    cmocka_unit_test(test_packed),
 	    cmocka_unit_test(test_adapters_size),

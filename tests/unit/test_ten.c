@@ -45,6 +45,40 @@ check_reader(struct ten_reader *r, uint64_t records)
 	free(room);
 }
 
+/* Column by column: the values of the records one behind the other. */
+static void
+check_blocks(const struct ten_membuf *m, uint64_t records)
+{
+	struct err e = {0};
+	struct ten_reader *r;
+	struct ten_value want[16];
+	const struct ten_column *c;
+	uint8_t *room = calloc(1, SAMPLE_ROOM);
+	uint64_t at = 0;
+	uint32_t k;
+	assert_int_equal(ten_reader_open_mem(&r, m->data, m->size, "m", &e), 0);
+	const struct ten_head *h = ten_reader_head(r);
+	for (; ten_read_block(r, &c, &k, &e) == 1; at += k)
+		for (size_t f = 0; f < h->nfields; f++) {
+			size_t elem = ten_elem_size(&h->fields[f]), n = 0;
+			for (uint32_t i = 0; i < k; i++) {
+				sample_record(h, at + i, want, &room);
+				if (c[f].offsets)
+					assert_int_equal(c[f].offsets[i], n);
+				if (want[f].count)
+					assert_memory_equal(want[f].data, (const char *)c[f].data + n * elem, want[f].count * elem);
+				n += want[f].count;
+			}
+			assert_int_equal(c[f].count, n);
+			if (c[f].offsets)
+				assert_int_equal(c[f].offsets[k], n);
+		}
+	assert_int_equal(ten_read_block(r, &c, &k, &e), 0);
+	assert_int_equal(at, records);
+	ten_reader_free(r);
+	free(room);
+}
+
 static void
 check_map(const struct ten_membuf *m, uint64_t records)
 {
@@ -103,6 +137,7 @@ round_trips(void **state)
 				assert_int_equal(ten_reader_open_mem(&r, m.data, m.size, "m", &e), 0);
 				check_reader(r, n);
 				ten_reader_free(r);
+				check_blocks(&m, n);
 				check_map(&m, n);
 				check_fd(&m, n);
 				free(again.data);

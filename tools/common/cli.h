@@ -74,8 +74,11 @@ struct cli_tool {
  * remove unfinished outputs and die of the signal. Returns the operands, NULL-terminated, and
  * their number. */
 char **cli_parse(const struct cli_tool *tool, int argc, char **argv, size_t *noperands);
-/* Whether the option of this long name was on the command line. */
-bool cli_given(const char *name);
+/* Whether the option that is stored at dst was on the command line. */
+bool cli_given(const void *dst);
+/* An option that would do nothing: if that stored at dst was given, a usage error, "--NAME is for WHAT, not for HERE"; here may
+ * be NULL. */
+void cli_misplaced(const void *dst, const char *what, const char *here);
 
 /* Prints "tool: message", removes unfinished outputs, sends ABORT on unfinished streams, exits
  * with e->code. */

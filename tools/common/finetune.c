@@ -76,7 +76,7 @@ finetune_adapters(struct train_run *r)
 {
 	struct err e;
 	struct finetune *f = r->fine;
-	if (!f->lora && (f->lora_alpha > 0 || f->lora_targets))
+	if (!f->lora && (cli_given(&f->lora_alpha) || f->lora_targets))
 		cli_die(ERR_USAGE, "--lora-alpha and --lora-targets are of new adapters: --lora RANK");
 	if (!f->lora)
 		return;
@@ -94,17 +94,18 @@ check_metric(const struct train_run *r, enum task task)
 {
 	const struct finetune *f = r->fine;
 	enum measure m = f->metric < 0 ? MEASURE_LOSS : (enum measure)f->metric;
+	bool smoothing = cli_given(&f->smoothing);
 	bool fits = task == TASK_NONE ? m == MEASURE_LOSS || m == MEASURE_ACCURACY : measure_applies(m, task);
 	if (!fits)
 		cli_die(ERR_USAGE, "--metric %s does not apply to --task %s", measure_name(m), finetune_tasks[f->task]);
-	if (task == TASK_NONE && (f->class_weights || f->smoothing > 0 || f->pool >= 0 || f->truncate))
+	if (task == TASK_NONE && (f->class_weights || smoothing || f->pool >= 0 || f->truncate))
 		cli_die(ERR_USAGE, "--class-weights, --label-smoothing, --pool and --truncate are for labelled records, not for --task %s",
 		    finetune_tasks[f->task]);
 	if (task == TASK_TAG && (f->pool >= 0 || f->truncate))
 		cli_die(ERR_USAGE, "--pool and --truncate are for records that are labelled as a whole, not for --task tag");
-	if (task == TASK_REGRESS && (f->class_weights || f->smoothing > 0))
+	if (task == TASK_REGRESS && (f->class_weights || smoothing))
 		cli_die(ERR_USAGE, "--class-weights and --label-smoothing are for classes, not for numbers");
-	if (f->smoothing > 0 && task == TASK_MULTILABEL)
+	if (smoothing && task == TASK_MULTILABEL)
 		cli_die(ERR_USAGE, "--label-smoothing is for classes of which one holds");
 }
 
@@ -114,8 +115,8 @@ choose_steps(struct train_run *r)
 	uint64_t rows, epochs = r->fine->epochs;
 	if (!epochs)
 		return;
-	if (cli_given("steps"))
-		cli_die(ERR_USAGE, "--steps and --epochs each say how long to train; one of them");
+	if (cli_given(&r->steps))
+		cli_die(ERR_USAGE, "--epochs is instead of --steps");
 	if (r->data.map && !r->data.records)
 		cli_die(ERR_DATA, "%s: there are no records", r->data.name);
 	if (!r->data.records)
@@ -187,16 +188,21 @@ finetune_label(struct train_run *r, struct row_source *s, struct row_labels *l)
 /* ---- weights of classes ---- */
 
 static void
-listed_weights(struct finetune *f, size_t k)
+listed_weights(struct finetune *f, const struct config *c)
 {
+	size_t k = c->outputs;
 	const char *s = f->class_weights;
+	double sum = 0;
 	for (size_t i = 0; i < k; i++) {
 		char *end;
 		f->weights[i] = strtod(s, &end);
 		if (end == s || !(f->weights[i] >= 0) || !isfinite(f->weights[i]) || *end != (i + 1 < k ? ',' : 0))
 			cli_die(ERR_USAGE, "--class-weights: needs %zu numbers of at least 0, with commas between them, or balanced", k);
+		sum += f->weights[i];
 		s = end + 1;
 	}
+	if (!(sum > 0) && c->task != TASK_MULTILABEL)
+		cli_die(ERR_USAGE, "--class-weights: one of them must be above 0");
 }
 
 /* All points / (classes x points of the class), as scikit-learn balances; of multilabel, negatives / positives. */
@@ -275,7 +281,7 @@ finetune_open(struct train_run *r, const char *data)
 	if (f->class_weights && strcmp(f->class_weights, "balanced") == 0)
 		balanced_weights(r, data);
 	else if (f->class_weights)
-		listed_weights(f, r->cfg.outputs);
+		listed_weights(f, &r->cfg);
 	struct labelled_loss loss = {.weights = f->weights, .smoothing = f->smoothing};
 	if (f->judging)
 		judging_open(r);

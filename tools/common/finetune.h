@@ -44,7 +44,7 @@ extern const char *const finetune_tasks[], *const finetune_metrics[];
 #define ADAPT_OPTIONS(f) \
 	{0, "epochs", "N", CLI_U64, &(f)->epochs, "instead of --steps: go through the data N times", 1, 1e9, 0, false}, \
 	{0, "lora", "RANK", CLI_U64, &(f)->lora, "train low-rank adapters instead of the model", 1, 1 << 17, 0, false}, \
-	{0, "lora-alpha", "X", CLI_REAL, &(f)->lora_alpha, "adapters are multiplied by X / RANK (default 2 RANK)", 0, 1e6, 0, false}, \
+	{0, "lora-alpha", "X", CLI_REAL, &(f)->lora_alpha, "adapters are multiplied by X / RANK (default 2 RANK)", 1e-6, 1e6, 0, false}, \
 	{0, "lora-targets", "LIST", CLI_TEXT, &(f)->lora_targets, "of query,key,value,out,gate,up,down (default query,value)", 0, 0, 0, false}, \
 	{0, "freeze", "PATTERN", CLI_LIST, &(f)->freeze, "do not train tensors whose names match, as 'embed.*'; may be repeated", 0, 0, 0, false}, \
 	{0, "layer-decay", "X", CLI_REAL, &(f)->layer_decay, "factor of the learning rate for each layer below the head (default 1)", 1e-6, 1, 0, false}, \

@@ -34,8 +34,8 @@ choose_reward(struct train_run *r, struct judging *j)
 {
 	if (j->loss < 0)
 		j->loss = guess_reward(&r->data);
-	if (j->centre > 0 && j->loss != REWARD_PAIRS && j->loss != REWARD_LISTWISE)
-		cli_die(ERR_USAGE, "--centre is for comparisons, not for --loss %s", judging_rewards[j->loss]);
+	if (j->loss != REWARD_PAIRS && j->loss != REWARD_LISTWISE)
+		cli_misplaced(&j->centre, "--loss bradley-terry or plackett-luce", judging_rewards[j->loss]);
 	if (j->loss == REWARD_RATING && r->fine->metric == MEASURE_ACCURACY)
 		cli_die(ERR_USAGE, "--metric accuracy does not apply to --loss rating");
 	r->objective = OBJECTIVE_REWARD;
@@ -51,12 +51,12 @@ choose_preference(struct train_run *r, struct judging *j)
 	const char *loss = judging_preferences[j->loss];
 	if (config_traits(&r->cfg)->encoder)
 		cli_die(ERR_USAGE, "a %s model does not answer: preferences need gpt2 or llama", name);
-	if (j->smoothing >= 0 && j->loss != PREFER_SIGMOID)
-		cli_die(ERR_USAGE, "--label-smoothing is for --loss sigmoid, not for %s", loss);
-	if (j->gamma >= 0 && j->loss != PREFER_SIMPO)
-		cli_die(ERR_USAGE, "--gamma is for --loss simpo, not for %s", loss);
-	if (j->lambda >= 0 && j->loss != PREFER_ORPO)
-		cli_die(ERR_USAGE, "--lambda is for --loss orpo, not for %s", loss);
+	if (j->loss != PREFER_SIGMOID)
+		cli_misplaced(&j->smoothing, "--loss sigmoid", loss);
+	if (j->loss != PREFER_SIMPO)
+		cli_misplaced(&j->gamma, "--loss simpo", loss);
+	if (j->loss != PREFER_ORPO)
+		cli_misplaced(&j->lambda, "--loss orpo", loss);
 	if (j->beta >= 0 && j->loss == PREFER_ORPO)
 		cli_die(ERR_USAGE, "--beta is not for --loss orpo, which has --lambda");
 	r->objective = OBJECTIVE_PREFERENCE;

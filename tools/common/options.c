@@ -209,13 +209,28 @@ cli_parse(const struct cli_tool *tool, int argc, char **argv, size_t *noperands)
 	return argv + optind;
 }
 
-bool
-cli_given(const char *name)
+static const struct cli_opt *
+given_option(const void *dst)
 {
-	for (size_t i = 0; i < cli_state.tool->nopts; i++)
-		if (strcmp(cli_state.tool->opts[i].name, name) == 0)
-			return cli_state.given[i];
-	return false;
+	const struct cli_tool *t = cli_state.tool;
+	for (size_t i = 0; i < t->nopts; i++)
+		if (t->opts[i].dst == dst && cli_state.given[i])
+			return &t->opts[i];
+	return NULL;
+}
+
+bool
+cli_given(const void *dst)
+{
+	return given_option(dst) != NULL;
+}
+
+void
+cli_misplaced(const void *dst, const char *what, const char *here)
+{
+	const struct cli_opt *o = given_option(dst);
+	if (o)
+		cli_die(ERR_USAGE, "--%s is for %s%s%s", o->name, what, here ? ", not for " : "", here ? here : "");
 }
 
 /* ---- the arguments that decide the result ---- */

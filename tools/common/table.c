@@ -42,18 +42,19 @@ next_byte(struct table *t, struct err *e)
 		err_nomem(e, ROOM, "a read buffer");
 		return -2;
 	}
-	size_t got, mark = 0;
-	if (!t->begun ? infile_read_all(&t->in, t->buf, 3, &got, e) : infile_read(&t->in, t->buf, ROOM, &got, e)) {
+	size_t got;
+	int rc = t->begun ? infile_read(&t->in, t->buf, ROOM, &got, e) : infile_read_all(&t->in, t->buf, 3, &got, e);
+	if (rc == 0 && !t->begun && got == 3 && memcmp(t->buf, "\xef\xbb\xbf", 3) == 0)
+		rc = infile_read(&t->in, t->buf, ROOM, &got, e);
+	t->begun = true;
+	if (rc) {
 		t->failed = true;
 		return -2;
 	}
-	if (!t->begun && got == 3 && memcmp(t->buf, "\xef\xbb\xbf", 3) == 0)
-		mark = 3;
-	t->begun = true;
 	t->eof = got == 0;
 	t->n = got;
-	t->at = mark;
-	return t->at < t->n ? (unsigned char)t->buf[t->at++] : next_byte(t, e);
+	t->at = 0;
+	return t->eof ? -1 : (unsigned char)t->buf[t->at++];
 }
 
 static int
@@ -129,8 +130,9 @@ skip_line(struct table *t, int c, const char *what, struct err *e)
 	return err_set(e, ERR_DATA, "%s", what);
 }
 
-int
-table_next(struct table *t, struct table_row *r, struct err *e)
+/* As table_next, but 2 for a line that has a carriage return alone. */
+static int
+read_row(struct table *t, struct table_row *r, struct err *e)
 {
 	static const char tsv_stop[256] = {['\t'] = 1, ['\n'] = 1}, csv_stop[256] = {[','] = 1, ['\n'] = 1, ['"'] = 1};
 	const char *stop = t->csv ? csv_stop : tsv_stop;
@@ -140,7 +142,7 @@ table_next(struct table *t, struct table_row *r, struct err *e)
 		t->first_line = t->line + 1;
 		c = next_byte(t, e);
 		t->line += c == '\n';
-	} while (c == '\n' || (c == '\r' && t->csv));
+	} while (c == '\n');
 	if (c < 0)
 		return c == -1 ? 0 : -1;
 	for (;; c = next_byte(t, e)) { /* a cell, of which c is the first byte */
@@ -159,13 +161,25 @@ table_next(struct table *t, struct table_row *r, struct err *e)
 			return -1;
 		bool last = c == -1 || c == '\n';
 		t->line += last;
-		if (last && !quotes && r->size > from && r->bytes[r->size - 1] == '\r')
+		if (last && !quotes && r->size > from && r->bytes[r->size - 1] == '\r') {
 			r->size--;
+			if (r->size == 0) /* a line that is empty but for its end */
+				return 2;
+		}
 		if (end_cell(r, e))
 			return -1;
 		if (last)
 			return 1;
 	}
+}
+
+int
+table_next(struct table *t, struct table_row *r, struct err *e)
+{
+	int got;
+	while ((got = read_row(t, r, e)) == 2)
+		;
+	return got;
 }
 
 int

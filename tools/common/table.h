@@ -1,6 +1,6 @@
 /* table.h - rows of tab-separated values (no quotes: a cell ends at a tab) or of comma-separated values (RFC
- * 4180: cells in double quotes may hold commas, line ends and doubled quotes), compressed or not. A byte order mark at the
- * beginning is passed over. */
+ * 4180: cells in double quotes may hold commas, line ends and doubled quotes), compressed or not. Lines end with a line feed or
+ * a carriage return and one; a byte order mark of UTF-8 before the first is passed over. */
 #ifndef TENON_TOOLS_TABLE_H
 #define TENON_TOOLS_TABLE_H
 

@@ -258,6 +258,15 @@ log_row(struct train_run *r, const double row[ROW_COLUMNS])
 		cli_fail(&e);
 }
 
+/* Said once: of a class that is to be passed over there may be many such steps. */
+static void
+tell_idle(struct train_run *r)
+{
+	if (!r->idle && train_leads(r) && !r->quiet)
+		cli_warn("step %" PRIu64 ": all that it has is of weight 0; it changes nothing, as any other such step", r->trainer.step);
+	r->idle = true;
+}
+
 /* One step with what follows it: what the log may have of it, the objective's columns last. True when a rank has been asked to
  * stop. */
 static bool
@@ -274,6 +283,8 @@ one_step(struct train_run *r, double row[ROW_COLUMNS])
 	double took = cli_now() - start;
 	train_note_step(r, took);
 	uint64_t step = r->trainer.step;
+	if (s.idle)
+		tell_idle(r);
 	r->state.tokens += s.trained;
 	row[RUN_STEP] = (double)step;
 	row[RUN_LOSS] = s.loss;
@@ -366,6 +377,8 @@ train_run(struct train_run *r, const char *data)
 	if (!r->quiet || r->log)
 		r->gemm_rate = measure_gemm();
 	run_steps(r);
+	if (r->idle && !r->state.tokens)
+		cli_die(ERR_DATA, "%s: nothing was trained: all of it is of weight 0", r->data.name);
 	if (train_leads(r)) {
 		if (r->fine && r->eval && isfinite(r->state.best_score))
 			checkpoint_load_best(&r->checkpoint, &r->trainer);

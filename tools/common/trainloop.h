@@ -44,6 +44,7 @@ struct train_run {
 	size_t eval_largest;
 	size_t bound, eval_bound; /* of the tokens of a row, see row_source_bound */
 	struct team *team;     /* NULL: this process alone */
+	bool idle;             /* there was a step that trained nothing */
 	double longest_step;   /* seconds, of this process */
 	double gemm_rate;      /* operations a second of the machine, 0 = not measured */
 	const char *score;     /* what is measured besides the loss, NULL: nothing */
@@ -151,7 +152,12 @@ train_leads(const struct train_run *r)
 	return team_rank(r->team) == 0;
 }
 
-/* Parts of the loop for trainers that make their data as they go. Weights: the file's tensors; those that the
+/* Parts of the loop for trainers that make their data as they go. Of the options of the learning rate: whether they go
+ * together; exits 2. */
+void train_check_schedule(const struct train_run *r);
+/* What is written at the end can be written there, as far as can be told at the start; NULL: nothing. Exits 1. */
+void train_check_place(const char *path);
+/* Weights: the file's tensors; those that the
  * configuration adds are new. */
 void train_start_weights(struct train_run *r);
 /* Freezes what the model says of itself: key-value `frozen`, patterns one a line. */

@@ -1,4 +1,5 @@
 /* What is opened before the first step of a training, and closed behind the last. */
+#include <errno.h>
 #include <fnmatch.h>
 #include <inttypes.h>
 #include <math.h>
@@ -6,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/judging.h"
 #include "common/trainloop.h"
@@ -41,6 +43,35 @@ trainer_opts(const struct train_run *r)
 	    .no_language = !train_has_logits(r)};
 }
 
+void
+train_check_schedule(const struct train_run *r)
+{
+	enum schedule_kind kind = (enum schedule_kind)r->schedule;
+	if (kind == SCHEDULE_CONSTANT)
+		cli_misplaced(&r->min_lr, "a --schedule that falls", train_schedules[kind]);
+	if (kind != SCHEDULE_WSD && kind != SCHEDULE_WSD_SQRT)
+		cli_misplaced(&r->decay_steps, "--schedule wsd or wsd-sqrt", train_schedules[kind]);
+	if (r->min_lr > r->lr)
+		cli_die(ERR_USAGE, "--min-lr %g is above --lr %g", r->min_lr, r->lr);
+}
+
+void
+train_check_place(const char *path)
+{
+	struct stat st;
+	if (!path)
+		return;
+	const char *slash = strrchr(path, '/');
+	char *folder = !slash ? strdup(".") : strndup(path, slash == path ? 1 : (size_t)(slash - path));
+	if (!folder)
+		cli_die(ERR_RUNTIME, "out of memory");
+	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+		cli_die(ERR_RUNTIME, "%s: cannot write: is a folder", path);
+	if (stat(folder, &st))
+		cli_die(ERR_RUNTIME, "%s: cannot open the folder %s: %s", path, folder, strerror(errno));
+	free(folder);
+}
+
 static void
 check_options(const struct train_run *r)
 {
@@ -52,8 +83,9 @@ check_options(const struct train_run *r)
 		cli_die(ERR_USAGE, "beta1 and beta2 must be below 1");
 	if (r->momentum >= 1)
 		cli_die(ERR_USAGE, "momentum must be below 1");
-	if (r->min_lr > r->lr)
-		cli_die(ERR_USAGE, "--min-lr %g is above --lr %g", r->min_lr, r->lr);
+	train_check_schedule(r);
+	train_check_place(r->output);
+	train_check_place(r->log);
 }
 
 static enum row_use
@@ -62,6 +94,26 @@ row_use(const struct train_run *r)
 	if (r->fine && r->fine->judging)
 		return ROWS_CANDIDATES;
 	return train_contrasts(r) ? ROWS_VIEWS : r->objective == OBJECTIVE_TASK ? ROWS_WHOLE : row_use_of(&r->cfg);
+}
+
+static void
+check_contrastive(struct train_run *r)
+{
+	const char *here = train_objectives[r->objective];
+	const void *const options[] = {&r->temperature, &r->pool, &r->projection, &r->queue, &r->momentum};
+	if (!train_contrasts(r)) {
+		for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+			cli_misplaced(options[i], "--objective contrastive", here);
+		return;
+	}
+	if (!r->queue)
+		cli_misplaced(&r->momentum, "--queue", NULL);
+	if (r->batch < 2 && !r->queue)
+		cli_die(ERR_USAGE, "contrastive training needs other pairs in the batch: -b 2 or more");
+	if (r->queue && r->queue < r->batch)
+		cli_die(ERR_USAGE, "--queue %" PRIu64 " is smaller than the batch of %" PRIu64, r->queue, r->batch);
+	if (r->cfg.projection && cli_given(&r->projection) && r->projection != r->cfg.projection)
+		cli_die(ERR_USAGE, "%s has a projection of %zu outputs, which it keeps; tgraft takes it away", r->model, r->cfg.projection);
 }
 
 /* The objective must suit the model, and adds its head. */
@@ -76,16 +128,7 @@ choose_objective(struct train_run *r)
 		cli_die(ERR_USAGE, "a %s model sees only what comes before a token; --objective masked needs bert", name);
 	if (r->objective == OBJECTIVE_CAUSAL && encoder)
 		cli_die(ERR_USAGE, "a %s model sees the token that --objective causal asks for", name);
-	static const char *const of_contrast[] = {"temperature", "pool", "projection", "queue", "momentum"};
-	for (size_t i = 0; i < sizeof of_contrast / sizeof *of_contrast && !train_contrasts(r); i++)
-		if (cli_given(of_contrast[i]))
-			cli_die(ERR_USAGE, "--%s is for --objective contrastive", of_contrast[i]);
-	if (cli_given("momentum") && !r->queue)
-		cli_die(ERR_USAGE, "--momentum is of the encoder that fills a queue: --queue N");
-	if (train_contrasts(r) && r->batch < 2 && !r->queue)
-		cli_die(ERR_USAGE, "contrastive training needs other pairs in the batch: -b 2 or more");
-	if (train_contrasts(r) && r->queue && r->queue < r->batch)
-		cli_die(ERR_USAGE, "--queue %" PRIu64 " is smaller than the batch of %" PRIu64, r->queue, r->batch);
+	check_contrastive(r);
 	if (train_contrasts(r) && r->cfg.projection == 0)
 		r->cfg.projection = r->projection;
 }

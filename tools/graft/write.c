@@ -51,16 +51,19 @@ set_keys(struct grafting *g, struct ten_head *h)
 	set_frozen(g, h);
 }
 
-/* The tensors in the type that is asked for: fields and values change. */
-static void
+/* The tensors in the type that is asked for: fields and values change. Returns what holds them, owned. */
+static uint16_t *
 cast_tensors(int cast, struct ten_head *h, struct ten_value *v, size_t n)
 {
 	struct err e;
+	size_t numbers = 0;
+	for (size_t i = 0; i < n; i++)
+		numbers += v[i].count;
+	uint16_t *all = mem_zalloc(numbers, sizeof *all, "16-bit tensors", &e), *to = all;
+	if (!all)
+		cli_fail(&e);
 	for (size_t i = 0; i < n; i++) {
-		uint16_t *to = mem_zalloc(v[i].count, sizeof *to, "a tensor", &e);
 		const float *x = v[i].data;
-		if (!to)
-			cli_fail(&e);
 		for (size_t j = 0; j < v[i].count; j++) {
 			to[j] = cast == CAST_F16 ? half_of((double)x[j]) : bfloat_of(x[j]);
 			if (!isfinite(cast == CAST_F16 ? half_value(to[j]) : (double)bfloat_value(to[j])))
@@ -69,7 +72,9 @@ cast_tensors(int cast, struct ten_head *h, struct ten_value *v, size_t n)
 		h->fields[i].cls = cast == CAST_F16 ? TEN_FLOAT : TEN_BFLOAT;
 		h->fields[i].bits = 16;
 		v[i].data = to;
+		to += v[i].count;
 	}
+	return all;
 }
 
 void
@@ -98,12 +103,12 @@ graft_write(struct grafting *g)
 	if (!v)
 		cli_fail(&e);
 	model_values(v, &g->table, g->out, bytes, size);
-	if (g->o.cast != CAST_F32)
-		cast_tensors(g->o.cast, &h, v, g->table.n);
+	uint16_t *narrow = g->o.cast == CAST_F32 ? NULL : cast_tensors(g->o.cast, &h, v, g->table.n);
 	cli_open_out(&out, g->o.output, &h, g->inputs, g->ninputs, &g->o.seed, &bulk);
 	cli_write(&out, v);
 	cli_close_out(&out);
 	vocab_file_free(&fresh);
 	ten_head_free(&h);
+	free(narrow);
 	free(v);
 }

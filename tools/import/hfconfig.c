@@ -1,8 +1,9 @@
 #include "import/hfconfig.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "base/loadjson.h"
 
 enum { MAX_CONFIG = 1 << 20, USUAL_WINDOW = 4096 };
 
@@ -87,7 +88,10 @@ check_fixed(const json_t *j, const struct fixed *f, size_t n, struct err *e)
 {
 	for (size_t i = 0; i < n; i++) {
 		const json_t *v = member(j, f[i].name);
-		json_t *want = json_loads(f[i].value, JSON_DECODE_ANY, NULL);
+		json_error_t error;
+		json_t *want = load_json(f[i].value, strlen(f[i].value), JSON_DECODE_ANY, &error, e);
+		if (!want)
+			return -1;
 		bool same = !v || json_equal(v, want);
 		json_decref(want);
 		if (!same)
@@ -244,8 +248,8 @@ load(const void *json, size_t n, struct err *e)
 	json_t *j = NULL;
 	if (n > MAX_CONFIG)
 		err_set(e, ERR_DATA, "is larger than %d bytes", MAX_CONFIG);
-	else if (!(j = json_loadb(json, n, JSON_REJECT_DUPLICATES, &error)))
-		err_set(e, ERR_DATA, "line %d: %s", error.line, error.text);
+	else if (!(j = load_json(json, n, JSON_REJECT_DUPLICATES, &error, e)) && e->code == ERR_DATA)
+		err_prefix(e, "line %d", error.line);
 	return j;
 }
 

@@ -1,29 +1,39 @@
 #include "import/hftokenizer.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/loadjson.h"
 #include "base/mem.h"
 #include "common/cli.h"
 #include "import/model.h"
 #include "shards.h"
 #include "text/tokenizer.h"
 
+enum { MOST = 1 << 26 }; /* bytes of such a file */
+
 /* A file of the folder as JSON; NULL when it is not there. */
 static json_t *
 json_of(const char *folder, const char *name)
 {
-	char *path;
+	struct err e;
+	char *path, *text;
+	size_t n;
 	json_error_t why;
 	if (asprintf(&path, "%s/%s", folder, name) < 0)
 		cli_die(ERR_RUNTIME, "out of memory");
 	json_t *j = NULL;
 	if (access(path, F_OK) == 0) {
-		if (!(j = json_load_file(path, JSON_REJECT_DUPLICATES, &why)))
-			cli_die(ERR_DATA, "%s: line %d: %s", path, why.line, why.text);
+		if (!(text = file_bytes(path, MOST, &n, &e)))
+			cli_fail(&e);
+		if (!(j = load_json(text, n, JSON_REJECT_DUPLICATES, &why, &e))) {
+			if (e.code == ERR_DATA)
+				err_prefix(&e, "%s: line %d", path, why.line);
+			cli_fail(&e);
+		}
+		free(text);
 		import_note(path);
 	}
 	free(path);

@@ -65,13 +65,13 @@ import_text(struct importing *m, int fd)
 
 /* ---- JSON lines ---- */
 
-/* Programs of Windows put a byte order mark before a text; here it says nothing. */
-static const char *
-behind_mark(const char *line, size_t *n)
+/* Some programs put U+FEFF before the first line of UTF-8. Its length when it is there, by which *n is less then. */
+static size_t
+skip_mark(const char *line, size_t *n)
 {
-	bool mark = *n >= 3 && memcmp(line, "\xef\xbb\xbf", 3) == 0;
-	*n -= mark ? 3 : 0;
-	return mark ? line + 3 : line;
+	size_t mark = *n >= 3 && memcmp(line, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+	*n -= mark;
+	return mark;
 }
 
 void
@@ -86,7 +86,7 @@ import_json(struct importing *m, int fd)
 	documents_open(&d, fd, m->file, SPLIT_LINE, NULL);
 	while ((got = documents_next(&d, &line, &n, &e)) > 0) {
 		if (m->line++ == 0)
-			line = behind_mark(line, &n);
+			line += skip_mark(line, &n);
 		if (document_is_blank(line, n))
 			continue;
 		sample_reset(&m->sample);
@@ -234,7 +234,7 @@ import_conll(struct importing *m, int fd)
 	for (bool open = false; (got = documents_next(&d, &line, &n, &e)) >= 0;) {
 		struct cells c = {0};
 		if (at++ == 0 && got)
-			line = behind_mark(line, &n);
+			line += skip_mark(line, &n);
 		if (got)
 			cells_of(&c, line, n);
 		if (c.n && c.size[0] == 10 && memcmp(c.text[0], "-DOCSTART-", 10) == 0)

@@ -331,6 +331,30 @@ sample_needs(enum import_kind kind, bool needed[IMPORT_NAMES])
 	}
 }
 
+void
+sample_knows(enum import_kind kind, bool known[IMPORT_NAMES])
+{
+	static const enum import_name prompts[] = {NAME_PROMPT, NAME_SYSTEM, NAME_MESSAGES, NAME_ROLE, NAME_CONTENT, NAME_RATER,
+	    NAME_SECONDS, NAME_WEIGHT};
+	sample_needs(kind, known);
+	for (size_t i = 0; import_is_opinion(kind) && i < sizeof prompts / sizeof *prompts; i++)
+		known[prompts[i]] = true;
+	switch (kind) {
+	case IMPORT_CHAT: known[NAME_ROLE] = known[NAME_CONTENT] = true; break;
+	case IMPORT_COMPLETION: known[NAME_SYSTEM] = true; break;
+	case IMPORT_ALPACA: known[NAME_INPUT] = known[NAME_OUTPUT] = known[NAME_SYSTEM] = true; break;
+	case IMPORT_SHAREGPT: known[NAME_FROM] = known[NAME_VALUE] = known[NAME_SYSTEM] = true; break;
+	case IMPORT_PREFERENCE:
+		known[NAME_CHOSEN] = known[NAME_REJECTED] = known[NAME_ANSWERS] = known[NAME_RANKS] = known[NAME_MARGIN] = true;
+		known[NAME_POSITIONS] = true;
+		break;
+	case IMPORT_LIKED: known[NAME_COMPLETION] = known[NAME_ANSWERS] = known[NAME_LABEL] = true; break;
+	case IMPORT_RATING: known[NAME_COMPLETION] = known[NAME_ANSWERS] = known[NAME_RATING] = true; break;
+	case IMPORT_CLICKS: known[NAME_ANSWERS] = known[NAME_CLICKED] = known[NAME_MARGIN] = true; break;
+	default: break;
+	}
+}
+
 /* ---- a line of a table ---- */
 
 int

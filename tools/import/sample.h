@@ -94,5 +94,7 @@ int sample_row(struct sample *s, const struct table_row *row, const size_t colum
     struct err *e);
 /* What a kind cannot do without: sets needed[name]. */
 void sample_needs(enum import_kind kind, bool needed[IMPORT_NAMES]);
+/* What JSON of a kind may have: that, and what can be done without. */
+void sample_knows(enum import_kind kind, bool known[IMPORT_NAMES]);
 
 #endif

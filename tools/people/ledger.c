@@ -31,13 +31,16 @@ read_whole(struct ledger *l, size_t size, struct err *e)
 
 /* The last line gets its end, or goes. */
 static int
-repair(struct ledger *l, bool (*whole)(const char *line, size_t n), struct err *e)
+repair(struct ledger *l, ledger_whole *whole, struct err *e)
 {
 	const char *before = memrchr(l->text, '\n', l->size);
 	size_t keep = before ? (size_t)(before - l->text) + 1 : 0, last = l->size - keep;
 	if (last == 0)
 		return 0;
-	if (whole(l->text + keep, last)) {
+	int is = whole(l->text + keep, last, e);
+	if (is < 0)
+		return -1;
+	if (is) {
 		l->text[l->size++] = '\n'; /* there is room for one more */
 		return ledger_append(l, "\n", 1, e);
 	}
@@ -61,7 +64,7 @@ sync_folder(const char *path, struct err *e)
 }
 
 int
-ledger_open(struct ledger *l, const char *path, bool (*whole)(const char *line, size_t n), struct err *e)
+ledger_open(struct ledger *l, const char *path, ledger_whole *whole, struct err *e)
 {
 	struct stat st;
 	*l = (struct ledger){.path = path};

@@ -17,9 +17,12 @@ struct ledger {
 	size_t torn;      /* bytes of a last line that was not whole, and was cut off */
 };
 
+/* Whether a line is complete: 1 or 0, or -1 with *e filled. */
+typedef int ledger_whole(const char *line, size_t n, struct err *e);
+
 /* Opens or makes the file (mode 0600), under a lock that a second one is refused (ERR_RUNTIME), and reads it. A last line
  * without its end gets it when `whole` says that it is complete, else it is cut off. `path` must be a regular file. */
-int ledger_open(struct ledger *l, const char *path, bool (*whole)(const char *line, size_t n), struct err *e);
+int ledger_open(struct ledger *l, const char *path, ledger_whole *whole, struct err *e);
 /* Appends a line, which ends in a line end, by one write(2); on disk before 0 is returned. -1: the file is as before. */
 int ledger_append(struct ledger *l, const char *line, size_t n, struct err *e);
 /* Takes back what was appended behind `end`. */

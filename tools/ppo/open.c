@@ -8,6 +8,16 @@
 
 /* ---- opening ---- */
 
+/* Of an algorithm without values. */
+static void
+check_ppo_alone(const struct ppo_run *r, const char *algo)
+{
+	const struct ppo_opts *o = &r->opts;
+	const void *const options[] = {&o->gamma, &o->lambda, &o->clip_value, &o->value_coef, &r->no_whiten, &o->whiten_rewards};
+	for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+		cli_misplaced(options[i], "--algo ppo", algo);
+}
+
 static void
 check_options(struct ppo_run *r)
 {
@@ -23,12 +33,18 @@ check_options(struct ppo_run *r)
 		cli_die(ERR_USAGE, "needs a program that scores answers: --reward CMD");
 	if (t->beta1 >= 1 || t->beta2 >= 1)
 		cli_die(ERR_USAGE, "beta1 and beta2 must be below 1");
-	if (t->min_lr > t->lr)
-		cli_die(ERR_USAGE, "--min-lr %g is above --lr %g", t->min_lr, t->lr);
+	train_check_schedule(t);
+	train_check_place(t->output);
+	train_check_place(t->log);
+	train_check_place(r->rollouts);
+	if (groups)
+		check_ppo_alone(r, r->algo == ALGO_GRPO ? "grpo" : "rloo");
 	if (!r->samples)
 		r->samples = groups ? 4 : 1;
 	if (groups && r->samples < 2)
 		cli_die(ERR_USAGE, "grpo and rloo compare answers to one prompt: --samples 2 or more");
+	if (!cli_given(&r->kl_target))
+		cli_misplaced(&r->kl_horizon, "--kl-target", NULL);
 	if (r->kl_target > 0 && !(r->kl > 0))
 		cli_die(ERR_USAGE, "--kl-target adapts the coefficient, which must not be 0");
 	if (r->estimator < 0)

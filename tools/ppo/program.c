@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <math.h>
 #include <poll.h>
 #include <signal.h>
@@ -14,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/loadjson.h"
 #include "base/mem.h"
 #include "common/cli.h"
 #include "text/utf8.h"
@@ -302,7 +302,9 @@ static int
 parse_object(const char *line, size_t n, double *score, struct err *e)
 {
 	json_error_t je;
-	json_t *j = json_loadb(line, n, JSON_REJECT_DUPLICATES, &je), *s = json_object_get(j, "score");
+	json_t *j = load_json(line, n, JSON_REJECT_DUPLICATES, &je, e), *s = json_object_get(j, "score");
+	if (!j && e->code != ERR_DATA)
+		return -1;
 	bool good = json_is_number(s);
 	if (good)
 		*score = json_number_value(s);

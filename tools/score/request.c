@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/loadjson.h"
 #include "base/mem.h"
 
 /* ---- requests ---- */
@@ -94,8 +94,8 @@ request_parse(struct request *q, const char *line, size_t n, struct err *e)
 	json_error_t error;
 	q->text.size = q->completion.size = 0;
 	q->answers = (struct answers){0};
-	json_t *j = json_loadb(line, n, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &error);
-	int rc = j ? fill(q, j, e) : err_set(e, ERR_DATA, "%s", error.text);
+	json_t *j = load_json(line, n, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &error, e);
+	int rc = j ? fill(q, j, e) : -1;
 	json_decref(j);
 	return rc;
 }
