@@ -353,9 +353,14 @@ train_write_result(struct train_run *r)
 		run_log_write(&r->state.log, r->log, &r->own);
 }
 
-void
-train_run(struct train_run *r, const char *data)
+int
+train_main(struct train_run *r, const struct cli_tool *tool, int argc, char **argv)
 {
+	size_t n;
+	char **operands = cli_parse(tool, argc, argv, &n);
+	const char *data = n ? operands[0] : NULL;
+	if (n > 1)
+		cli_die(ERR_USAGE, "one stream of training data, not %zu; join files with tcat", n);
 	train_join(r, data);
 	train_open(r, data);
 	train_catch_signals();
@@ -378,4 +383,5 @@ train_run(struct train_run *r, const char *data)
 	    r->trainer.step, r->state.place.epoch, r->state.tokens, best);
 	train_close(r);
 	train_leave(r);
+	return 0;
 }
