@@ -94,9 +94,8 @@ step_operations(const struct train_run *r)
 
 /* ---- evaluation ---- */
 
-/* Up to `rows` rows, or as many as reach max_tokens; what row_source_next said last. */
-static int
-read_eval_rows(struct train_run *r, struct row_source *s, size_t rows)
+int
+train_read_eval(struct train_run *r, struct row_source *s, size_t rows)
 {
 	struct err e;
 	int got = 1;
@@ -118,7 +117,7 @@ evaluate_views(struct train_run *r, struct row_source *s)
 	double sum = 0, loss;
 	size_t batches = 0;
 	for (int got = 1; got > 0;) {
-		got = read_eval_rows(r, s, 2 * r->batch);
+		got = train_read_eval(r, s, 2 * r->batch);
 		if (r->eval_rows.n < 4 || (batches && r->eval_rows.n < 2 * r->batch))
 			break;
 		if (contrast_evaluate(&r->contrast, &r->trainer, &r->eval_rows, &loss, &e)) {
@@ -139,7 +138,7 @@ evaluate_tokens(struct train_run *r, struct row_source *s)
 	struct trainer *t = &r->trainer;
 	struct eval_sums sums = {0};
 	for (int got = 1; got > 0;) {
-		got = read_eval_rows(r, s, r->batch);
+		got = train_read_eval(r, s, r->batch);
 		lm_evaluate(&t->trunk, &t->head, t->w, &r->eval_rows, t->opts.max_tokens, &t->out, &sums);
 	}
 	if (!sums.trained)

@@ -162,6 +162,9 @@ bool train_stop_asked(void);
 /* Model and log. */
 void train_write_result(struct train_run *r);
 
+/* To r->eval_rows: up to `rows` rows, or as many as reach max_tokens; what row_source_next said last. Exits through cli_fail. */
+int train_read_eval(struct train_run *r, struct row_source *s, size_t rows);
+
 /* Freezes the tensors whose names match the pattern (as of file names); returns how many. */
 size_t train_freeze(struct trainer *t, const char *pattern);
 
