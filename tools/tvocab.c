@@ -47,9 +47,7 @@ count_documents(struct doc_batch *b, struct counts *all)
 {
 	struct err e;
 	size_t n = (size_t)omp_get_max_threads();
-	struct counts *own = mem_zalloc(n, sizeof *own, "counts", &e);
-	if (!own)
-		cli_fail(&e);
+	struct counts *own = cli_zalloc(n, sizeof *own, "counts");
 	while (doc_batch_next(b)) {
 		bool failed = false;
 #pragma omp parallel for schedule(dynamic, 16)

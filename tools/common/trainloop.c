@@ -337,12 +337,9 @@ run_steps(struct train_run *r)
 void
 train_write_result(struct train_run *r)
 {
-	struct err e;
 	struct ten_writer_opts bulk = {.bulk = true};
 	struct cli_out out;
-	struct ten_value *v = mem_zalloc(r->own.nfields, sizeof *v, "fields", &e);
-	if (!v)
-		cli_fail(&e);
+	struct ten_value *v = cli_zalloc(r->own.nfields, sizeof *v, "fields");
 	model_values(v, r->trainer.table, r->trainer.w, r->file.tokenizer, r->file.tokenizer_size);
 	cli_open_raw(&out, r->output, &r->own, &bulk);
 	cli_write(&out, v);

@@ -5,19 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/mem.h"
 #include "common/cli.h"
 #include "common/show.h"
-
-void *
-result_alloc(size_t n, size_t size)
-{
-	struct err e;
-	void *p = mem_zalloc(n, size, "results", &e);
-	if (!p)
-		cli_fail(&e);
-	return p;
-}
 
 static void
 add(struct result *r, const char *name, const char *text)

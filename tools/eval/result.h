@@ -13,9 +13,6 @@ struct result {
 	FILE *stream; /* written through this, opened by the first */
 };
 
-/* Zeroed, for n elements. Exits through cli_fail. */
-void *result_alloc(size_t n, size_t size);
-
 void result_real(struct result *r, const char *name, double x); /* JSON has null where x is not finite */
 void result_count(struct result *r, const char *name, uint64_t x);
 void result_text(struct result *r, const char *name, const char *text); /* a word of letters and dashes */

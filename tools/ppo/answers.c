@@ -11,10 +11,7 @@ enum { SLOTS = 64 }; /* sequences that are generated at a time */
 static void *
 take(size_t n, size_t size, const char *what)
 {
-	struct err e;
-	void *p = mem_zalloc(n, size, what, &e);
-	if (!p)
-		cli_fail(&e);
+	void *p = cli_zalloc(n, size, what);
 	return p;
 }
 
