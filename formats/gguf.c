@@ -2,18 +2,16 @@
  * count can ask for more memory than a small multiple of the file's size, and all work is linear but for sorting names. */
 #include "gguf.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "base/mapfile.h"
 #include "base/mem.h"
 #include "layout.h" /* that the machine is little-endian */
 
 enum { VERSION = 3, DEFAULT_ALIGNMENT = 32, MAX_ALIGNMENT = 1 << 20, MAX_DEPTH = 4, MAX_KEY = 65535,
-	MIN_KV = 8 + 1 + 4 + 1, MIN_TENSOR = 8 + 1 + 4 + 8 + 4 + 8 };
+	MIN_FILE = 4 + 4 + 8 + 8, MIN_KV = 8 + 1 + 4 + 1, MIN_TENSOR = 8 + 1 + 4 + 8 + 4 + 8 };
 
 static const size_t kind_size[GGUF_KINDS] = {[GGUF_U8] = 1, [GGUF_I8] = 1, [GGUF_U16] = 2, [GGUF_I16] = 2, [GGUF_U32] = 4,
     [GGUF_I32] = 4, [GGUF_FLOAT32] = 4, [GGUF_BOOL] = 1, [GGUF_U64] = 8, [GGUF_I64] = 8, [GGUF_FLOAT64] = 8};
@@ -48,23 +46,25 @@ take(struct cursor *c, uint64_t n, const uint8_t **p, struct err *e)
 }
 
 static int
-take_u32(struct cursor *c, uint32_t *x, struct err *e)
+take_copy(struct cursor *c, void *x, size_t n, struct err *e)
 {
 	const uint8_t *p;
-	if (take(c, sizeof *x, &p, e))
+	if (take(c, n, &p, e))
 		return -1;
-	memcpy(x, p, sizeof *x);
+	memcpy(x, p, n);
 	return 0;
+}
+
+static int
+take_u32(struct cursor *c, uint32_t *x, struct err *e)
+{
+	return take_copy(c, x, sizeof *x, e);
 }
 
 static int
 take_u64(struct cursor *c, uint64_t *x, struct err *e)
 {
-	const uint8_t *p;
-	if (take(c, sizeof *x, &p, e))
-		return -1;
-	memcpy(x, p, sizeof *x);
-	return 0;
+	return take_copy(c, x, sizeof *x, e);
 }
 
 /* A name: 1 to `most` bytes, printable ASCII without spaces; owned. */
@@ -334,7 +334,7 @@ parse(struct gguf *g, struct cursor *c, struct err *e)
 	const uint8_t *magic;
 	uint32_t version;
 	uint64_t tensors, kvs;
-	if (c->left < 24 || memcmp(c->p, "GGUF", 4) != 0)
+	if (c->left < MIN_FILE || memcmp(c->p, "GGUF", 4) != 0)
 		return err_set(e, ERR_DATA, "not a GGUF file");
 	if (take(c, 4, &magic, e) || take_u32(c, &version, e) || take_u64(c, &tensors, e) || take_u64(c, &kvs, e))
 		return -1;
@@ -359,24 +359,11 @@ gguf_parse(struct gguf *g, const void *p, size_t n, struct err *e)
 int
 gguf_open(struct gguf *g, const char *path, struct err *e)
 {
-	struct stat st;
+	void *map;
+	size_t size;
 	memset(g, 0, sizeof *g);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st)) {
-		err_errno(e, "%s", path);
-		if (fd >= 0)
-			close(fd);
+	if (mapfile_open(path, MIN_FILE, "GGUF", &map, &size, e))
 		return -1;
-	}
-	if (!S_ISREG(st.st_mode) || st.st_size < 24) {
-		close(fd);
-		return err_set(e, ERR_DATA, "%s: not a GGUF file", path);
-	}
-	size_t size = (size_t)st.st_size;
-	void *map = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
-	close(fd);
-	if (map == MAP_FAILED)
-		return err_errno(e, "%s", path);
 	if (gguf_parse(g, map, size, e)) {
 		munmap(map, size);
 		return err_prefix(e, "%s", path);

@@ -1,18 +1,15 @@
 #include "safetensors.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/half.h"
 #include "base/loadjson.h"
+#include "base/mapfile.h"
 #include "base/mem.h"
 
 enum { MAX_HEADER = 100 << 20, MAX_RANK = 8 };
@@ -175,24 +172,11 @@ st_parse(struct safetensors *s, const void *p, size_t n, struct err *e)
 int
 st_open(struct safetensors *s, const char *path, struct err *e)
 {
-	struct stat st;
+	void *map;
+	size_t size;
 	memset(s, 0, sizeof *s);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st)) {
-		err_errno(e, "%s", path);
-		if (fd >= 0)
-			close(fd);
+	if (mapfile_open(path, 8, "safetensors", &map, &size, e))
 		return -1;
-	}
-	if (!S_ISREG(st.st_mode) || st.st_size < 8) {
-		close(fd);
-		return err_set(e, ERR_DATA, "%s: not a safetensors file", path);
-	}
-	size_t size = (size_t)st.st_size;
-	void *map = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
-	close(fd);
-	if (map == MAP_FAILED)
-		return err_errno(e, "%s", path);
 	if (st_parse(s, map, size, e)) {
 		munmap(map, size);
 		return err_prefix(e, "%s", path);

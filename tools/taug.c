@@ -125,9 +125,7 @@ count_unigrams(struct making *m)
 	if (!unigram && !input)
 		cli_die(ERR_USAGE, "replace needs tokens to count: --unigram FILE, or -i FILE");
 	struct ten_reader *r = open_tokens(m, unigram ? unigram : input, &ids, &v);
-	uint64_t *counts = mem_zalloc(m->augment.vocab.n, sizeof *counts, "counts", &e);
-	if (!counts)
-		cli_fail(&e);
+	uint64_t *counts = cli_zalloc(m->augment.vocab.n, sizeof *counts, "counts");
 	while ((got = ten_read(r, v, &e)) > 0) {
 		const int32_t *id = v[ids].data;
 		check_ids(m, r, id, v[ids].count);

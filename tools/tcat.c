@@ -175,9 +175,7 @@ open_job(struct job *j, char **operands, size_t n)
 {
 	struct err e;
 	j->n = n ? n : 1;
-	j->inputs = mem_zalloc(j->n, sizeof *j->inputs, "inputs", &e);
-	if (!j->inputs)
-		cli_fail(&e);
+	j->inputs = cli_zalloc(j->n, sizeof *j->inputs, "inputs");
 	for (size_t i = 0; i < j->n; i++) {
 		open_input(&j->inputs[i], n ? operands[i] : NULL);
 		if (i && project_same(&j->inputs[0].head, &j->inputs[i].head, &e)) {
@@ -189,10 +187,8 @@ open_job(struct job *j, char **operands, size_t n)
 		cli_fail(&e);
 	set_range(j);
 	size_t fields = j->inputs[0].head.nfields;
-	j->values = mem_zalloc(fields, sizeof *j->values, "fields", &e);
-	j->picked = mem_zalloc(j->project.n, sizeof *j->picked, "fields", &e);
-	if (!j->values || !j->picked)
-		cli_fail(&e);
+	j->values = cli_zalloc(fields, sizeof *j->values, "fields");
+	j->picked = cli_zalloc(j->project.n, sizeof *j->picked, "fields");
 	open_outputs(j);
 }
 

@@ -302,10 +302,7 @@ print_csv(struct view *v)
 static void
 print_summaries(struct view *v)
 {
-	struct err e;
-	struct summary *s = mem_zalloc(v->n, sizeof *s, "statistics", &e);
-	if (!s)
-		cli_fail(&e);
+	struct summary *s = cli_zalloc(v->n, sizeof *s, "statistics");
 	while (next_record(v))
 		for (size_t i = 0; i < v->n; i++)
 			summary_add(&s[i], v->fields[i], value_of(v, i), hist);

@@ -88,9 +88,7 @@ open_model(struct embedding *m)
 		cli_fail(&e);
 	if (layer != UINT64_MAX)
 		m->trunk.depth = layer;
-	m->inv = mem_zalloc(m->max_tokens, sizeof *m->inv, "lengths", &e);
-	if (!m->inv)
-		cli_fail(&e);
+	m->inv = cli_zalloc(m->max_tokens, sizeof *m->inv, "lengths");
 }
 
 /* What says something of each token goes only where the embeddings do, too. */
@@ -215,9 +213,7 @@ flush(struct embedding *m, const struct ten_head *in)
 		unit_forward(m->trunk.h, m->inv, m->trunk.h, b.n, m->width);
 	else if (normalise)
 		unit_forward(m->pooled, m->inv, m->pooled, r->n, m->width);
-	size_t *at = mem_zalloc(m->ncarried, sizeof *at, "fields", &e);
-	if (!at)
-		cli_fail(&e);
+	size_t *at = cli_zalloc(m->ncarried, sizeof *at, "fields");
 	for (size_t i = 0; i < r->n; i++) {
 		put_record(m, i, at);
 		for (size_t k = 0; k < m->ncarried; k++)
@@ -293,9 +289,7 @@ embed(struct embedding *m, struct ten_reader *r)
 	struct err e;
 	struct cli_progress p;
 	int got;
-	struct ten_value *v = mem_zalloc(ten_reader_head(r)->nfields, sizeof *v, "fields", &e);
-	if (!v)
-		cli_fail(&e);
+	struct ten_value *v = cli_zalloc(ten_reader_head(r)->nfields, sizeof *v, "fields");
 	cli_progress_start(&p, quiet, "tokens", 0);
 	while ((got = ten_read(r, v, &e)) > 0) {
 		add_record(m, r, v);

@@ -1,6 +1,4 @@
 /* tfinetune - adapt a pre-trained model to a task */
-#include <string.h>
-
 #include "common/trainloop.h"
 
 static struct finetune fine = {FINETUNE_DEFAULTS};
@@ -14,10 +12,5 @@ main(int argc, char **argv)
 	    "Adapt a pre-trained model to a task: chat, classes, tags or numbers.", opts, sizeof opts / sizeof *opts,
 	    "tfinetune -m bert.ten --eval dev.ten --metric accuracy --epochs 3 -o classifier.ten labelled.ten\n"
 	    "tfinetune -m gpt.ten --task chat --lora 8 --steps 200 -o chat.ten chat-rows.ten"};
-	size_t n;
-	char **operands = cli_parse(&tool, argc, argv, &n);
-	if (n > 1)
-		cli_die(ERR_USAGE, "one stream of training data, not %zu; join files with tcat", n);
-	train_run(&run, n ? operands[0] : NULL);
-	return 0;
+	return train_main(&run, &tool, argc, argv);
 }

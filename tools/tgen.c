@@ -96,13 +96,10 @@ load_model(struct job *j)
 static void
 plan_sequences(struct job *j)
 {
-	struct err e;
 	if (mul_overflows(j->prompts.n, samples, &j->n))
 		cli_die(ERR_USAGE, "too many sequences");
-	j->starts = mem_zalloc(j->n, sizeof *j->starts, "sequences", &e);
-	j->items = mem_zalloc(j->n, sizeof *j->items, "sequences", &e);
-	if (!j->starts || !j->items)
-		cli_fail(&e);
+	j->starts = cli_zalloc(j->n, sizeof *j->starts, "sequences");
+	j->items = cli_zalloc(j->n, sizeof *j->items, "sequences");
 	for (size_t i = 0; i < j->n; i++) {
 		const struct ids *ids = &j->prompts.items[i / samples].ids;
 		j->starts[i] = (struct gen_prompt){ids->v, ids->n, i};

@@ -68,10 +68,8 @@ write_model(const struct config *c, const struct vocab_file *v)
 	const struct ten_head *inputs[1] = {&v->head};
 	if (params_build(&p, c, &e) || model_head(&h, c, &p, v->id, &e))
 		cli_fail(&e);
-	real *w = mem_zalloc(p.size, sizeof *w, "weights", &e);
-	struct ten_value *values = mem_zalloc(h.nfields, sizeof *values, "fields", &e);
-	if (!w || !values)
-		cli_fail(&e);
+	real *w = cli_zalloc(p.size, sizeof *w, "weights");
+	struct ten_value *values = cli_zalloc(h.nfields, sizeof *values, "fields");
 	params_init(w, &p, c, seed);
 	model_values(values, &p, w, v->bytes, v->size);
 	cli_open_out(&out, output, &h, inputs, 1, &seed, &bulk);

@@ -100,9 +100,7 @@ open_output(struct masking *m, const struct ten_reader *r)
 		cli_die(ERR_DATA, "%s: has no field `words': whole words need the tokens of ttok --words", ten_reader_name(r));
 	vocab_file_check(&m->vocab, in, ten_reader_name(r));
 	output_head(&h, in, length ? mask_sentinel_room(&m->masker, length) : 0);
-	m->values = mem_zalloc(h.nfields > in->nfields ? h.nfields : in->nfields, sizeof *m->values, "fields", &e);
-	if (!m->values)
-		cli_fail(&e);
+	m->values = cli_zalloc(h.nfields > in->nfields ? h.nfields : in->nfields, sizeof *m->values, "fields");
 	cli_open_out(&m->out, output, &h, inputs, 2, &o.seed, &w);
 	ten_head_free(&h);
 }
@@ -169,9 +167,7 @@ mask_stream(struct masking *m, struct ten_reader *r, uint64_t epoch)
 {
 	struct err e;
 	int got;
-	struct ten_value *in = mem_zalloc(ten_reader_head(r)->nfields, sizeof *in, "fields", &e);
-	if (!in)
-		cli_fail(&e);
+	struct ten_value *in = cli_zalloc(ten_reader_head(r)->nfields, sizeof *in, "fields");
 	while ((got = ten_read(r, in, &e)) > 0) {
 		if (policy == MASK_SENTINEL ? write_sentinels(m, r, epoch, in, &e) : write_row(m, r, epoch, in, &e)) {
 			err_prefix(&e, "%s: record %" PRIu64, ten_reader_name(r), ten_reader_record(r) - 1);

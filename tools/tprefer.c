@@ -21,10 +21,5 @@ main(int argc, char **argv)
 	    "Train a language model on preferences, without a reward model.", opts, sizeof opts / sizeof *opts,
 	    "tscore --likelihood -m chat.ten pairs.ten | tprefer -m chat.ten --epochs 1 -o preferred.ten\n"
 	    "tprefer -m chat.ten --loss simpo --lora 8 --epochs 1 -o preferred.ten pairs.ten"};
-	size_t n;
-	char **operands = cli_parse(&tool, argc, argv, &n);
-	if (n > 1)
-		cli_die(ERR_USAGE, "one stream of training data, not %zu; join files with tcat", n);
-	train_run(&run, n ? operands[0] : NULL);
-	return 0;
+	return train_main(&run, &tool, argc, argv);
 }

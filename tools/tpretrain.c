@@ -1,6 +1,4 @@
 /* tpretrain - train a model on data that is its own supervision */
-#include <string.h>
-
 #include "common/trainloop.h"
 
 static struct train_run run = {TRAIN_DEFAULTS, .lr = 1e-3};
@@ -15,10 +13,5 @@ main(int argc, char **argv)
 	    "tpretrain -m init.ten --eval val.ten --steps 100 --log run.ten -o gpt.ten train.ten\n"
 	    "tmask -m bert-init.ten train.ten | tpretrain -m bert-init.ten --steps 100 -o bert.ten\n"
 	    "tpack -l 64 tokens.ten | tshuf | tpretrain -m init.ten --steps 100 -o gpt.ten"};
-	size_t n;
-	char **operands = cli_parse(&tool, argc, argv, &n);
-	if (n > 1)
-		cli_die(ERR_USAGE, "one stream of training data, not %zu; join files with tcat", n);
-	train_run(&run, n ? operands[0] : NULL);
-	return 0;
+	return train_main(&run, &tool, argc, argv);
 }

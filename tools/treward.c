@@ -18,10 +18,5 @@ main(int argc, char **argv)
 	    sizeof opts / sizeof *opts,
 	    "treward -m chat.ten --eval val.ten --metric accuracy --epochs 2 -o reward.ten pairs.ten\n"
 	    "tchat -m chat.ten judgements.ten | treward -m chat.ten --lora 8 --epochs 1 -o reward.ten"};
-	size_t n;
-	char **operands = cli_parse(&tool, argc, argv, &n);
-	if (n > 1)
-		cli_die(ERR_USAGE, "one stream of training data, not %zu; join files with tcat", n);
-	train_run(&run, n ? operands[0] : NULL);
-	return 0;
+	return train_main(&run, &tool, argc, argv);
 }

@@ -175,9 +175,7 @@ open_stream(struct stream *s, const struct scoring *c, int fd, const char *name)
 	s->text = ten_head_find(s->in, "answers") >= 0;
 	if (s->text ? judgement_fields(&s->judged, s->in, name, &e) : candidate_fields(&s->pieces, s->in, name, &e))
 		cli_fail(&e);
-	const struct ten_head **inputs = mem_zalloc(models.n + 1, sizeof *inputs, "models", &e);
-	if (!inputs)
-		cli_fail(&e);
+	const struct ten_head **inputs = cli_zalloc(models.n + 1, sizeof *inputs, "models");
 	for (size_t m = 0; m < models.n; m++) {
 		const struct model_file *f = &c->scorers[m].model;
 		if (s->text)
@@ -236,9 +234,7 @@ write_block(struct scoring *c, struct stream *s, size_t n)
 {
 	struct err e;
 	size_t fields = s->in->nfields, bad = combine_scores(c), at = 0;
-	struct ten_value *to = mem_zalloc(fields + 2, sizeof *to, "fields", &e);
-	if (!to)
-		cli_fail(&e);
+	struct ten_value *to = cli_zalloc(fields + 2, sizeof *to, "fields");
 	for (size_t i = 0; i < n; at += s->counts[i++]) {
 		if (bad >= at && bad < at + s->counts[i])
 			cli_die(ERR_NONFINITE, "%s: record %" PRIu64 ": the score of answer %zu is not finite", ten_reader_name(s->r),
@@ -287,7 +283,6 @@ int
 main(int argc, char **argv)
 {
 	size_t n;
-	struct err e;
 	const char *name;
 	struct scoring c = {0};
 	char **files = cli_parse(&tool, argc, argv, &n);
@@ -298,8 +293,7 @@ main(int argc, char **argv)
 	field_name = field_name ? field_name : likelihood ? "reference" : "score";
 	if (threads)
 		omp_set_num_threads((int)threads);
-	if (!(c.scorers = mem_zalloc(models.n, sizeof *c.scorers, "models", &e)))
-		cli_fail(&e);
+	c.scorers = cli_zalloc(models.n, sizeof *c.scorers, "models");
 	for (size_t m = 0; m < models.n; m++)
 		scorer_open(&c.scorers[m], models.items[m], likelihood);
 	int fd = cli_input(n ? files[0] : NULL, &name), first = first_byte(fd);

@@ -48,9 +48,7 @@ count_documents(struct doc_batch *b, struct counts *all)
 	struct err e;
 	struct cli_progress p;
 	size_t n = (size_t)omp_get_max_threads();
-	struct counts *own = mem_zalloc(n, sizeof *own, "counts", &e);
-	if (!own)
-		cli_fail(&e);
+	struct counts *own = cli_zalloc(n, sizeof *own, "counts");
 	cli_progress_start(&p, quiet, "MB", 0);
 	while (doc_batch_next(b)) {
 		bool failed = false;

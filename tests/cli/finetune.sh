@@ -1,6 +1,7 @@
 # tfinetune: each task is learnt; the same bytes however it is run; micro-batches, adapters, frozen layers, early
 # stopping, the best is kept; what does not fit is named.
 . tests/lib.sh
+. "$ROOT/tests/training.sh"
 export OMP_NUM_THREADS=2
 python3 -c 'import json' 2>/dev/null || skip_all 'python3 is not here'
 cp "$ROOT/pipelines/data/stories.txt" .
@@ -80,11 +81,9 @@ tune -m bert.ten --steps 40 -o pipe.ten <labelled.train.ten
 is 'from a file and from a pipe' "$(tdump --jsonl file.ten | md5sum)" "$(tdump --jsonl pipe.ten | md5sum)"
 go() { tune -m bert.ten --steps 60 --unfreeze 10 --layer-decay 0.8 --save-every 7 --eval tagged.val.ten --eval-every 9 --metric entity_f1 --log "$1.log" -o $1.ten tagged.train.ten; }
 go whole 2>/dev/null
-for s in 1 2 3; do
-	timeout -s KILL 0.$((s * 13)) bash -c "$(declare -f go tune); go cut" >/dev/null 2>&1
-done
-go cut 2>/dev/null
-ok 'killed and resumed' cmp whole.ten cut.ten
+export -f go tune
+J=1 killed 'a training' 3 cut.ten go cut
+ok 'the same bytes' cmp whole.ten cut.ten
 is 'and the log' "$(tdump --csv -f step -f loss -f eval_entity_f1 cut.log | md5sum)" "$(tdump --csv -f step -f loss -f eval_entity_f1 whole.log | md5sum)"
 loss() { tdump --csv -f loss $1 | sed -n "$2s/\(\.[0-9]\{4\}\).*/\1/p"; }
 tune -m bert.ten --steps 8 --class-weights balanced --log a.log -o x.ten tagged.train.ten

@@ -1,5 +1,6 @@
 # Masked and contrastive training, tembed, and what teval makes of embeddings.
 . tests/lib.sh
+. "$ROOT/tests/training.sh"
 cp "$ROOT/pipelines/data/stories.txt" .
 tvocab -q -n 400 --special '<|endoftext|>' --special '<|mask|>' stories.txt -o vocab.ten
 ttok -q --split line --words -m vocab.ten stories.txt -o tokens.ten
@@ -34,17 +35,8 @@ for queue in '' '--queue 50'; do
 	run "contrastive $queue, two threads" 0 '' '' $c $queue -j2 --dropout 0.1 -o c2.ten views.ten
 	run "contrastive $queue, the same bytes" 0 '' '' cmp c1.ten c2.ten
 	rm -rf k.ten.ckpt
-	kills=0
-	for i in $(seq 60); do
-		limit=0.$((15 + i * 37 % 20))
-		[ $kills -lt 3 ] || limit=100
-		timeout -s KILL $limit $c $queue -j1 --dropout 0.1 -o k.ten views.ten 2>"$T.err"
-		status=$?
-		[ $status = 137 ] && kills=$((kills + 1))
-		[ $status = 0 ] && break
-	done
-	ok "contrastive $queue, killed at least three times" test $kills -ge 3
-	run "contrastive $queue, killed and resumed, the same bytes" 0 '' '' cmp c1.ten k.ten
+	killed "contrastive $queue" 3 k.ten $c $queue -j1 --dropout 0.1 -o k.ten views.ten
+	run "contrastive $queue, the same bytes" 0 '' '' cmp c1.ten k.ten
 done
 tdump -n 0 c1.ten >schema
 ok 'the projection head is a part of the model' grep -q 'project2.weight: float32 \[16, 32\]' schema

@@ -1,6 +1,7 @@
 # tppo: answers that a program scores well become more probable, near the reference; what the update saw; the reward
 # program in all its moods; killed and resumed; chats; refusals.
 . tests/lib.sh
+. "$ROOT/tests/training.sh"
 export OMP_NUM_THREADS=1
 python3 -c 'import json' 2>/dev/null || skip_all 'python3 is not here'
 AWK=awk
@@ -105,34 +106,15 @@ ok 'the same bytes' cmp one.ten two.ten
 run 'recomputation' 0 '' '' ppo -j1 --steps 5 --samples 3 -b 5 --minibatch 7 --micro 3 --temperature 0.9 --entropy 0.01 --recompute -o again.ten train.ten
 ok 'recomputation gives the same bytes' cmp one.ten again.ten
 ok 'prompts from a pipe give the same bytes' bash -c "cat train.ten | tppo -q -m gpt.ten --reward '$letter' -n 16 --prompt-length 6 -b 16 --minibatch 16 --lr 1e-3 --kl 0.02 --steps 150 --kl-target 6 --kl-horizon 500 --normalise-reward --target-kl 0.03 -o pipe.ten - && cmp whole.ten pipe.ten"
-kills=0 tries=0
-while [ $tries -lt 60 ]; do
-	tries=$((tries + 1))
-	limit=0.$(printf '%02d' $((10 + (tries * 37) % 20)))
-	[ $kills -lt 5 ] || limit=100
-	timeout -s KILL $limit tppo -q -j1 -m gpt.ten --reward "$letter" -n 16 --prompt-length 6 -b 16 --minibatch 16 --lr 1e-3 --kl 0.02 \
-	    --steps 150 --kl-target 6 --kl-horizon 500 --normalise-reward --target-kl 0.03 --save-every 3 --log killed.log --rollouts killed.ro -o killed.ten train.ten >"$T.out" 2>"$T.err" &
-	wait $! 2>/dev/null
-	status=$?
-	[ $status = 0 ] && break
-	[ $status = 137 ] && [ -e killed.ten.ckpt/rollouts-00000001.ten ] && kills=$((kills + 1))
-done
-is 'killed and resumed, it comes to its end' "$status" 0
-ok 'it was killed at least five times' test $kills -ge 5
-ok 'killed and resumed, the same bytes' cmp whole.ten killed.ten
+export letter
+export -f ppo same
+killed 'a training' 5 killed.ten same -j1 --log killed.log --rollouts killed.ro -o killed.ten train.ten
+ok 'the same bytes' cmp whole.ten killed.ten
 ok 'the same rollouts' cmp whole.ro killed.ro
 ok 'its checkpoints are gone' test ! -e killed.ten.ckpt
 timeless() { tdump --csv "$1" | cut -d, -f 1-25; }
 ok 'the same log, but for times' cmp <(timeless whole.log) <(timeless killed.log)
-tppo -q -m gpt.ten --reward "$letter" -n 16 -b 16 --prompt-length 6 --steps 100000 -o sig.ten train.ten 2>"$T.err" &
-pid=$!
-until [ -d sig.ten.ckpt ]; do sleep 0.1; done
-sleep 0.5
-kill -TERM $pid
-wait $pid
-is 'TERM: exit status 75' $? 75
-ok 'TERM: says where it stopped' grep -Eq '^tppo: stopped after step [0-9]+; the same command goes on from there$' "$T.err"
-ok 'TERM: a checkpoint is there' sh -c 'tcheck -q sig.ten.ckpt/step-*.ten'
+stopped sig.ten tppo -q -m gpt.ten --reward "$letter" -n 16 -b 16 --prompt-length 6 --steps 100000 -o sig.ten train.ten
 
 # ---- the reward program
 group='read -r a b c d g rest </proc/$$/stat; echo $g >pid' # its number, said by a program

@@ -1,5 +1,6 @@
 # tpretrain: resuming after kills and signals, pipes and files, accumulation, refusals.
 . tests/lib.sh
+. "$ROOT/tests/training.sh"
 cp "$ROOT/pipelines/data/stories.txt" .
 tvocab -q -n 320 stories.txt -o vocab.ten
 ttok -q -m vocab.ten stories.txt | tpack -q -l 32 | tshuf -q -o all.ten
@@ -20,21 +21,9 @@ run 'two threads give the same bytes' 0 '' '' cmp whole.ten two.ten
 run 'a pipe, kept for later epochs' 0 '' '' sh -c 'cat train.ten | tpretrain -q -m init.ten --steps 1200 -b 8 --warmup 10 --dropout 0.1 -o pipe.ten'
 run 'a pipe gives the same bytes' 0 '' '' cmp whole.ten pipe.ten
 
-# killed at moments that the clock chooses, until it comes through; at least five kills
-kills=0 tries=0
-while [ $tries -lt 60 ]; do
-	tries=$((tries + 1))
-	limit=0.$(printf '%02d' $((5 + (tries * 37) % 30)))
-	[ $kills -lt 5 ] || limit=100
-	timeout -s KILL $limit tpretrain -q -j1 -m init.ten --steps 1200 -b 8 --warmup 10 --dropout 0.1 \
-	    --save-every 20 --log log.ten -o killed.ten train.ten >"$T.out" 2>"$T.err"
-	status=$?
-	[ $status = 0 ] && break
-	[ $status = 137 ] && kills=$((kills + 1))
-done
-is 'killed and resumed, it comes to its end' "$status" 0
-ok 'it was killed at least five times' test $kills -ge 5
-run 'killed and resumed, the same bytes' 0 '' '' cmp whole.ten killed.ten
+export -f train
+killed 'a training' 5 killed.ten train killed.ten --log log.ten train.ten
+run 'the same bytes' 0 '' '' cmp whole.ten killed.ten
 is 'the log has every step once' "$(tdump --csv --field step log.ten | tail -n +2 | tr '\n' ' ')" \
 	"$(seq 1200 | tr '\n' ' ')"
 
@@ -43,27 +32,15 @@ ttok -q -m vocab.ten stories.txt -o tokens.ten
 documents() {
 	tpretrain -q -j1 -m init.ten --steps 400 -b 4 --warmup 10 --save-every 3 -o "$@"
 }
+piped() { cat tokens.ten | documents docs2.ten; }
+export -f documents piped
 run 'documents of tokens' 0 '' '' documents docs.ten tokens.ten
-for limit in 0.2 0.3 0.4 0.5 0.6 0.7 0.8 1 1.2 1.5 2 3 5; do # until it has come to its first checkpoint
-	[ -d docs2.ten.ckpt ] && break
-	cat tokens.ten | timeout -s KILL $limit tpretrain -q -j1 -m init.ten --steps 400 -b 4 --warmup 10 --save-every 3 -o docs2.ten 2>"$T.err"
-done
-ok 'a checkpoint of documents is there' test -d docs2.ten.ckpt
-run 'documents of a pipe, killed and resumed' 0 '' '' sh -c 'cat tokens.ten | tpretrain -q -j1 -m init.ten --steps 400 -b 4 --warmup 10 --save-every 3 -o docs2.ten'
+cut_short docs2.ten piped
+run 'documents of a pipe, killed and resumed' 0 '' '' piped
 run 'documents, the same bytes' 0 '' '' cmp docs.ten docs2.ten
 
 # signals
-tpretrain -q -j1 -m init.ten --steps 100000 -b 8 -o sig.ten train.ten 2>"$T.err" &
-pid=$!
-until [ -d sig.ten.ckpt ]; do sleep 0.1; done # from then on it is ready for signals
-sleep 0.5
-is 'a tool that runs is found by its name' "$(cat /proc/$pid/comm)" tpretrain
-kill -TERM $pid
-wait $pid
-is 'TERM: exit status 75' $? 75
-ok 'TERM: says where it stopped' grep -Eq '^tpretrain: stopped after step [0-9]+; the same command goes on from there$' "$T.err"
-ok 'TERM: a checkpoint is there' tcheck -q "$(ls sig.ten.ckpt/step-*.ten | tail -n 1)"
-ok 'TERM: no output' test ! -e sig.ten
+stopped sig.ten tpretrain -q -j1 -m init.ten --steps 100000 -b 8 -o sig.ten train.ten
 fails 'a checkpoint of other options is refused' 3 tpretrain -q -m init.ten --steps 100000 -b 4 -o sig.ten train.ten
 
 # a terminal of 50 columns: no line is longer, and the last one takes the place of the live one
@@ -123,11 +100,7 @@ rm -f left.ten
 # recomputation: the same bytes, from a checkpoint without it too
 run 'recomputation' 0 '' '' train again.ten --recompute train.ten
 run 'recomputation gives the same bytes' 0 '' '' cmp whole.ten again.ten
-for limit in 0.1 0.2 0.3 0.5 0.8 1 2; do
-	[ -d mixed.ten.ckpt ] && break
-	timeout -s KILL $limit tpretrain -q -j1 -m init.ten --steps 1200 -b 8 --warmup 10 --dropout 0.1 --save-every 20 -o mixed.ten train.ten 2>"$T.err"
-done
-ok 'a checkpoint without recomputation is there' test -d mixed.ten.ckpt
+cut_short mixed.ten train mixed.ten train.ten
 run 'it is resumed with recomputation' 0 '' '' train mixed.ten --recompute train.ten
 run 'with the same bytes' 0 '' '' cmp whole.ten mixed.ten
 

@@ -3,29 +3,15 @@
  * alter key NAME VALUE - the same with a key-value changed; \n in the value is a line end. */
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "ten.h"
-
-static struct err e;
-
-static void
-need(int rc)
-{
-	if (rc < 0) {
-		fprintf(stderr, "alter: %s\n", e.msg);
-		exit(1);
-	}
-}
+#include "support/stream.inc"
 
 int
 main(int argc, char **argv)
 {
 	struct ten_reader *r;
 	struct ten_writer *w;
-	struct ten_membuf out = {0};
 	struct ten_writer_opts bulk = {.bulk = true};
 	if (argc != 4)
 		return 2;
@@ -53,15 +39,13 @@ main(int argc, char **argv)
 	if (!key)
 		copy[index] = strtof(argv[3], NULL);
 	values[at].data = copy;
-	need(ten_writer_open(&w, ten_mem_sink(&out), h, &bulk, &e));
+	need(ten_writer_open(&w, to_stdout, h, &bulk, &e));
 	need(ten_write(w, values, &e));
 	need(ten_writer_end(w, &e));
-	fwrite(out.data, 1, out.size, stdout);
 	ten_writer_free(w);
 	ten_reader_free(r);
 	ten_head_free(h);
 	free(values);
 	free(copy);
-	free(out.data);
-	return fflush(stdout) != 0;
+	return 0;
 }

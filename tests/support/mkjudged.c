@@ -2,37 +2,9 @@
  *
  * A line is fields with tabs between them: what the user says, the verdict (of ranks "1,2", else a number), with
  * weight, margin or rater what that is, then the answers. \n in a text is a line end. */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "ten.h"
-
-static struct err e;
-
-static void
-need(int rc)
-{
-	if (rc < 0) {
-		fprintf(stderr, "mkjudged: %s\n", e.msg);
-		exit(1);
-	}
-}
-
-static int
-to_stdout(void *ctx, struct iovec *iov, int n, struct err *err)
-{
-	(void)ctx;
-	for (int i = 0; i < n; i++)
-		for (size_t done = 0; done < iov[i].iov_len;) {
-			ssize_t w = write(1, (char *)iov[i].iov_base + done, iov[i].iov_len - done);
-			if (w < 0)
-				return err_errno(err, "standard output");
-			done += (size_t)w;
-		}
-	return 0;
-}
+#include "support/stream.inc"
 
 static void
 unescape(char *s)
@@ -73,7 +45,7 @@ main(int argc, char **argv)
 	if (argc > 2)
 		need(ten_head_add(&h, argv[2], rater ? TEN_TEXT : TEN_FLOAT, rater ? 8 : 64, rater, &ragged, &e));
 	struct ten_writer_opts o = {.block = 4 << 10};
-	need(ten_writer_open(&w, (struct ten_sink){to_stdout, NULL}, &h, &o, &e));
+	need(ten_writer_open(&w, to_stdout, &h, &o, &e));
 	while (getline(&line, &cap, stdin) > 0) {
 		static char answers[1 << 16];
 		uint32_t rank[64], ends[64], prompt_end;

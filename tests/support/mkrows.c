@@ -3,39 +3,10 @@
  * `input_ids` and `labels` (I64, of one shape) become ids and targets. With `attention_mask`, a case of an encoder: targets
  * are the labels, a row ends where the mask does, `token_type_ids` are its types. Without, targets are those of the next
  * token, as a causal model shifts them. */
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-
 #include "safetensors.h"
-#include "ten.h"
+#include "support/stream.inc"
 
 enum { IDS, TARGETS, POSITIONS, DOCUMENTS, TYPES, FIELDS };
-
-static struct err e;
-
-static void
-need(int rc)
-{
-	if (rc < 0) {
-		fprintf(stderr, "mkrows: %s\n", e.msg);
-		exit(1);
-	}
-}
-
-static int
-to_stdout(void *ctx, struct iovec *iov, int n, struct err *err)
-{
-	(void)ctx;
-	for (int i = 0; i < n; i++)
-		for (size_t done = 0; done < iov[i].iov_len;) {
-			ssize_t w = write(1, (char *)iov[i].iov_base + done, iov[i].iov_len - done);
-			if (w < 0)
-				return err_errno(err, "standard output");
-			done += (size_t)w;
-		}
-	return 0;
-}
 
 /* NULL when there is none and it is not needed. */
 static double *
@@ -68,7 +39,7 @@ main(int argc, char **argv)
 	snprintf(h.kind, sizeof h.kind, "%s", mask ? "masked" : "rows");
 	for (int i = 0; i < fields; i++)
 		need(ten_head_add(&h, names[i], TEN_INT, 32, 1, &ragged, &e));
-	need(ten_writer_open(&w, (struct ten_sink){to_stdout, NULL}, &h, NULL, &e));
+	need(ten_writer_open(&w, to_stdout, &h, NULL, &e));
 	int32_t *v = calloc(FIELDS * length, sizeof *v);
 	for (size_t at = 0; v && at < all; at += length) {
 		size_t n = 0;

@@ -11,39 +11,12 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "ten.h"
+#include "support/stream.inc"
 
-static struct err e;
 static const char *name;
 static unsigned long copies = 1;
-
-static void
-need(int rc)
-{
-	if (rc < 0) {
-		fprintf(stderr, "mkten: %s\n", e.msg);
-		exit(1);
-	}
-}
-
-static int
-to_stdout(void *ctx, struct iovec *iov, int n, struct err *err)
-{
-	(void)ctx;
-	for (int i = 0; i < n; i++)
-		for (size_t done = 0; done < iov[i].iov_len;) {
-			ssize_t w = write(1, (char *)iov[i].iov_base + done, iov[i].iov_len - done);
-			if (w < 0)
-				return err_errno(err, "standard output");
-			done += (size_t)w;
-		}
-	return 0;
-}
 
 static void
 field(struct ten_head *h, const char *f, enum ten_class cls, unsigned bits, unsigned rank, ...)
@@ -63,7 +36,7 @@ begin(struct ten_head *h, const char *kind, bool bulk)
 	struct ten_writer *w;
 	struct ten_writer_opts o = {.bulk = bulk, .block = 16 << 10};
 	snprintf(h->kind, sizeof h->kind, "%s", kind);
-	need(ten_writer_open(&w, (struct ten_sink){to_stdout, NULL}, h, &o, &e));
+	need(ten_writer_open(&w, to_stdout, h, &o, &e));
 	return w;
 }
 

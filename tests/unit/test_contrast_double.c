@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/rng.h"
 #include "train/contrast.h"
+#include "unit/gradients.h"
 
 enum { PAIRS = 5 };
 
@@ -46,16 +46,9 @@ open_set(struct set *s, const struct config *c, size_t micro, struct contrast_op
 {
 	struct err e;
 	*s = (struct set){.cfg = *c};
-	config_fill(&s->cfg);
-	assert_int_equal(config_check(&s->cfg, &e), 0);
-	assert_int_equal(params_build(&s->table, &s->cfg, &e), 0);
 	struct train_opts to = {.max_tokens = micro, .max_keys = 8, .dropout = dropout, .seed = 5,
 	    .schedule = {SCHEDULE_CONSTANT, 0.01, 0.01, 0, 10, 0}, .adamw = {0.9, 0.95, 1e-8, 0.1}};
-	assert_int_equal(trainer_open(&s->t, &s->cfg, &s->table, &to, &e), 0);
-	for (size_t i = 0; i < s->table.n; i++)
-		for (size_t j = 0; j < s->table.items[i].size; j++)
-			s->t.w[s->table.items[i].offset + j] =
-			    0.5 * rng_normal(1, RNG_TEST, i, j) + (s->table.items[i].init == INIT_ONE);
+	open_trainer(&s->t, &s->table, &s->cfg, &to, 0.5);
 	assert_int_equal(contrast_open(&s->c, &s->t, &o, &e), 0);
 	fill(&s->r, &s->cfg);
 }
@@ -72,10 +65,7 @@ close_set(struct set *s)
 static double
 loss_of(struct set *s)
 {
-	struct err e;
-	struct step_stats st;
-	assert_int_equal(train_gradient(&s->t, &s->r, &st, &e), 0);
-	return st.loss;
+	return loss_and_gradient(&s->t, &s->r);
 }
 
 static void
@@ -90,12 +80,7 @@ check_gradient(const struct config *c, struct contrast_opts o, double dropout)
 	for (size_t i = 0; i < s.table.n; i++) {
 		const struct param *p = &s.table.items[i];
 		for (size_t j = p->offset; j < p->offset + p->size; j++) {
-			double w = s.t.w[j], h = 1e-5;
-			s.t.w[j] = w + h;
-			double up = loss_of(&s);
-			s.t.w[j] = w - h;
-			double d = (up - loss_of(&s)) / (2 * h);
-			s.t.w[j] = w;
+			double d = DIFFERENCE(s.t.w[j], 1e-5, loss_of(&s));
 			worst = fmax(worst, fabs(d - g[j]) / fmax(1, fabs(d)));
 			if (s.t.how[i].frozen && p->slot != SLOT_HEAD)
 				assert_true(g[j] == 0);
@@ -150,11 +135,7 @@ test_same_dropout(void **state)
 	open_set(&s, &bert, 8, (struct contrast_opts){0.3, POOL_MEAN, 2 * PAIRS, 0, 0, 1}, 0.3);
 	size_t at = params_find(&s.table, "block.1.up.weight")->offset + 3;
 	loss_of(&s);
-	double g = s.t.g[at], w = s.t.w[at], h = 1e-5;
-	s.t.w[at] = w + h;
-	double up = loss_of(&s);
-	s.t.w[at] = w - h;
-	double d = (up - loss_of(&s)) / (2 * h);
+	double g = s.t.g[at], d = DIFFERENCE(s.t.w[at], 1e-5, loss_of(&s));
 	assert_true(fabs(d) > 1e-6 && fabs(d - g) < 1e-7);
 	close_set(&s);
 }

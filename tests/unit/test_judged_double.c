@@ -10,10 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/rng.h"
 #include "loss/reward.h"
 #include "train/prefer.h"
 #include "train/reward.h"
+#include "unit/gradients.h"
 
 enum { ROWS = 6, LONGEST = 7, MOST = 4 };
 
@@ -70,7 +70,7 @@ test_rewards_differences(void **state)
 {
 	(void)state;
 	for (uint64_t trial = 0; trial < 60; trial++) {
-		double s[MOST], d[MOST], other[MOST], h = 1e-6;
+		double s[MOST], d[MOST], other[MOST];
 		uint32_t ranks[MOST];
 		size_t k = 2 + rng_below(MOST - 1, 1, RNG_TEST, trial, 0);
 		for (size_t i = 0; i < k; i++) {
@@ -79,14 +79,10 @@ test_rewards_differences(void **state)
 		}
 		for (int list = 0; list < 2; list++)
 			for (size_t i = 0; i < k; i++) {
-				double at = s[i], loss[2];
-				for (int side = 0; side < 2; side++) {
-					s[i] = side ? at - h : at + h;
-					loss[side] = list ? reward_listwise(other, s, ranks, k, 0.3) : reward_pairs(other, s, ranks, k, 0.4, 0.3);
-				}
-				s[i] = at;
+				double want = DIFFERENCE(s[i], 1e-6,
+				    list ? reward_listwise(other, s, ranks, k, 0.3) : reward_pairs(other, s, ranks, k, 0.4, 0.3));
 				(void)(list ? reward_listwise(d, s, ranks, k, 0.3) : reward_pairs(d, s, ranks, k, 0.4, 0.3));
-				assert_true(fabs((loss[0] - loss[1]) / (2 * h) - d[i]) < 1e-8);
+				assert_true(fabs(want - d[i]) < 1e-8);
 			}
 	}
 }
@@ -130,21 +126,16 @@ test_preferences_differences(void **state)
 	for (uint64_t trial = 0; trial < 40; trial++)
 		for (int i = 0; i < LOSSES; i++) {
 			struct likelihood x[2];
-			double d[2] = {0}, h = 1e-6, other[2];
+			double d[2] = {0}, other[2];
 			for (uint64_t j = 0; j < 2; j++)
 				x[j] = (struct likelihood){-3 - 2 * fabs(rng_normal(4, RNG_TEST, trial, j)), -4, 2 + j};
 			bool single = losses[i].kind == PREFER_KTO;
 			for (int j = 0; j < 2 - single; j++) {
-				double at = x[j].logp, loss[2];
-				for (int side = 0; side < 2; side++) {
-					x[j].logp = side ? at - h : at + h;
-					loss[side] = single ? preference_single(&losses[i], other, &x[0], trial % 2, 0.3)
-					    : preference_pair(&losses[i], &other[0], &other[1], &x[0], &x[1]);
-				}
-				x[j].logp = at;
+				double want = DIFFERENCE(x[j].logp, 1e-6, single ? preference_single(&losses[i], other, &x[0], trial % 2, 0.3)
+				    : preference_pair(&losses[i], &other[0], &other[1], &x[0], &x[1]));
 				(void)(single ? preference_single(&losses[i], d, &x[0], trial % 2, 0.3)
 				    : preference_pair(&losses[i], &d[0], &d[1], &x[0], &x[1]));
-				assert_true(fabs((loss[0] - loss[1]) / (2 * h) - d[j]) < 1e-7);
+				assert_true(fabs(want - d[j]) < 1e-7);
 			}
 		}
 }
@@ -206,16 +197,9 @@ open_set(struct set *s, const struct config *c, int kind, size_t micro, double d
 {
 	struct err e;
 	*s = (struct set){.cfg = *c};
-	config_fill(&s->cfg);
-	assert_int_equal(config_check(&s->cfg, &e), 0);
-	assert_int_equal(params_build(&s->table, &s->cfg, &e), 0);
 	struct train_opts to = {.max_tokens = micro, .max_keys = LONGEST, .dropout = dropout, .seed = 5, .no_language = kind < 4,
 	    .schedule = {SCHEDULE_CONSTANT, 0.01, 0.01, 0, 10, 0}, .adamw = {0.9, 0.95, 1e-8, 0.1}};
-	assert_int_equal(trainer_open(&s->t, &s->cfg, &s->table, &to, &e), 0);
-	for (size_t i = 0; i < s->table.n; i++)
-		for (size_t j = 0; j < s->table.items[i].size; j++)
-			s->t.w[s->table.items[i].offset + j] =
-			    0.4 * rng_normal(1, RNG_TEST, i, j) + (s->table.items[i].init == INIT_ONE);
+	open_trainer(&s->t, &s->table, &s->cfg, &to, 0.4);
 	struct reward_opts o = {(enum reward_kind)kind, kind < 2 ? 0.2 : 0};
 	if (kind < 4)
 		assert_int_equal(reward_open(&s->reward, &s->t, &o, &e), 0);
@@ -237,11 +221,7 @@ close_set(struct set *s)
 static double
 loss_of(struct set *s)
 {
-	struct err e;
-	struct step_stats st;
-	if (train_gradient(&s->t, &s->r, &st, &e))
-		fail_msg("%s", e.msg);
-	return st.loss;
+	return loss_and_gradient(&s->t, &s->r);
 }
 
 /* Of a preference by kto the reference point carries no gradient: here it is held still. */
@@ -288,12 +268,7 @@ check_differences(const struct config *c, int kind, double dropout)
 	for (size_t i = 0; i < s.table.n; i++) {
 		const struct param *p = &s.table.items[i];
 		for (size_t j = p->offset; j < p->offset + p->size && !s.t.how[i].frozen; j++) {
-			double w = s.t.w[j], h = 2e-6;
-			s.t.w[j] = w + h;
-			double up = loss_with(&s, kind, point);
-			s.t.w[j] = w - h;
-			double d = (up - loss_with(&s, kind, point)) / (2 * h);
-			s.t.w[j] = w;
+			double d = DIFFERENCE(s.t.w[j], 2e-6, loss_with(&s, kind, point));
 			worst = fmax(worst, fabs(d - g[j]) / fmax(1, fabs(d)));
 			most = fmax(most, fabs(d));
 		}

@@ -10,12 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/rng.h"
 #include "math/act.h"
 #include "math/dropout.h"
 #include "math/elem.h"
 #include "math/norm.h"
 #include "math/softmax.h"
+#include "unit/gradients.h"
 
 enum { INPUTS = 3 };
 #define OFFSET 0.5 /* what stands in gradients that are added to */
@@ -77,18 +77,11 @@ loss(struct ctx *k)
 static void
 check(struct ctx *k)
 {
-	const double h = 1e-5;
 	k->forward(k);
 	k->backward(k);
 	for (size_t i = 0; i < INPUTS; i++)
 		for (size_t j = 0; j < k->len[i]; j++) {
-			double *p = &k->in[i][j], old = *p;
-			*p = old + h;
-			double up = loss(k);
-			*p = old - h;
-			double down = loss(k);
-			*p = old;
-			double want = (up - down) / (2 * h), got = k->grad[i][j] - OFFSET;
+			double want = DIFFERENCE(k->in[i][j], 1e-5, loss(k)), got = k->grad[i][j] - OFFSET;
 			if (!(fabs(got - want) <= 1e-7 * (1 + fabs(want))))
 				fail_msg("input %zu, element %zu: %.12g, differences give %.12g", i, j, got, want);
 		}

@@ -8,8 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/rng.h"
-#include "train/trainer.h"
+#include "unit/gradients.h"
 
 static double
 loss_of(struct trainer *t, struct rows *r)
@@ -57,27 +56,16 @@ check_model(struct config c, double dropout)
 	struct trainer t;
 	struct rows r = {0};
 	struct step_stats s;
-	config_fill(&c);
-	assert_int_equal(config_check(&c, &e), 0);
-	assert_int_equal(params_build(&p, &c, &e), 0);
 	struct train_opts o = {.max_tokens = 9, .max_keys = 9, .dropout = dropout, .seed = 5};
-	assert_int_equal(trainer_open(&t, &c, &p, &o, &e), 0);
-	for (size_t i = 0; i < p.n; i++) /* weights large enough that every path matters */
-		for (size_t j = 0; j < p.items[i].size; j++)
-			t.w[p.items[i].offset + j] = 0.4 * rng_normal(1, RNG_TEST, i, j) + (p.items[i].init == INIT_ONE);
+	open_trainer(&t, &p, &c, &o, 0.4);
 	fill_rows(&r, &c);
 	assert_int_equal(train_gradient(&t, &r, &s, &e), 0);
 	assert_true(fabs(s.loss - loss_of(&t, &r)) < 1e-12);
 	double worst = 0;
 	for (size_t i = 0; i < p.n; i++) {
-		double largest = 0, error = 0, h = 1e-5;
+		double largest = 0, error = 0;
 		for (size_t j = p.items[i].offset; j < p.items[i].offset + p.items[i].size; j++) {
-			double w = t.w[j];
-			t.w[j] = w + h;
-			double up = loss_of(&t, &r);
-			t.w[j] = w - h;
-			double down = loss_of(&t, &r), d = (up - down) / (2 * h);
-			t.w[j] = w;
+			double d = DIFFERENCE(t.w[j], 1e-5, loss_of(&t, &r));
 			largest = fmax(largest, fabs(d));
 			error = fmax(error, fabs(d - t.g[j]));
 		}

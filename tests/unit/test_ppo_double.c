@@ -9,8 +9,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/rng.h"
 #include "train/ppo.h"
+#include "unit/gradients.h"
 
 static void
 near(double got, double want, double by, const char *what, size_t i)
@@ -43,8 +43,9 @@ test_rewards(void **state)
 	near(r[2], 10 - (exp(2) - 1 - 2), 1e-14, "k3", 2);
 	for (double d = -2; d <= 2; d += 0.5)
 		for (int k = KL_K1; k <= KL_K3; k++) {
-			double up = kl_estimate((enum kl_estimator)k, d + 1e-6), down = kl_estimate((enum kl_estimator)k, d - 1e-6);
-			near(kl_derivative((enum kl_estimator)k, d), (up - down) / 2e-6, 1e-8, "derivative", (size_t)k);
+			double x = d;
+			near(kl_derivative((enum kl_estimator)k, d), DIFFERENCE(x, 1e-6, kl_estimate((enum kl_estimator)k, x)), 1e-8, "derivative",
+			    (size_t)k);
 			assert_true(k == KL_K1 || kl_estimate((enum kl_estimator)k, d) >= 0);
 		}
 	assert_true(isfinite(kl_estimate(KL_K3, -1e4)));
@@ -202,16 +203,9 @@ open_set(struct set *s, const struct ppo_opts *o, size_t micro, unsigned lora)
 	s->cfg.lora_alpha = 2;
 	s->cfg.lora_targets = lora ? 1u << LORA_QUERY | 1u << LORA_DOWN : 0;
 	s->cfg.value = o->algo == ALGO_PPO;
-	config_fill(&s->cfg);
-	assert_int_equal(config_check(&s->cfg, &e), 0);
-	assert_int_equal(params_build(&s->table, &s->cfg, &e), 0);
 	struct train_opts to = {.max_tokens = micro * CONTEXT, .max_keys = CONTEXT, .seed = 5,
 	    .schedule = {SCHEDULE_CONSTANT, 0.01, 0.01, 0, 10, 0}, .adamw = {0.9, 0.95, 1e-8, 0}};
-	assert_int_equal(trainer_open(&s->t, &s->cfg, &s->table, &to, &e), 0);
-	for (size_t i = 0; i < s->table.n; i++)
-		for (size_t j = 0; j < s->table.items[i].size; j++)
-			s->t.w[s->table.items[i].offset + j] =
-			    0.5 * rng_normal(1, RNG_TEST, i, j) + (s->table.items[i].init == INIT_ONE);
+	open_trainer(&s->t, &s->table, &s->cfg, &to, 0.5);
 	assert_int_equal(ppo_open(&s->p, &s->t, o, ANSWERS, CONTEXT, &e), 0);
 	s->p.kl_coefficient = 0.3;
 	ppo_begin(&s->p);
@@ -251,10 +245,7 @@ close_set(struct set *s)
 static double
 loss(struct set *s)
 {
-	struct err e;
-	struct step_stats st;
-	assert_int_equal(train_gradient(&s->t, &s->p.r.rows, &st, &e), 0);
-	return st.loss;
+	return loss_and_gradient(&s->t, &s->p.r.rows);
 }
 
 static void
@@ -272,13 +263,8 @@ check_gradient(enum ppo_algo algo, double temperature, unsigned lora)
 	for (size_t i = 0; i < s.table.n; i++) {
 		const struct param *it = &s.table.items[i];
 		for (size_t j = 0; j < it->size && !s.t.how[i].frozen; j++) {
-			double *w = &s.t.w[it->offset + j], was = *w, step = 1e-5;
-			*w = was + step;
-			double up = loss(&s);
-			*w = was - step;
-			double down = loss(&s);
-			*w = was;
-			near(g[it->offset + j], (up - down) / (2 * step), 1e-7, it->name, j);
+			size_t at = it->offset + j;
+			near(g[at], DIFFERENCE(s.t.w[at], 1e-5, loss(&s)), 1e-7, it->name, j);
 		}
 	}
 	close_set(&s);

@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/rng.h"
 #include "train/task.h"
+#include "unit/gradients.h"
 
 enum { ROWS = 7, LONGEST = 8 };
 
@@ -66,16 +66,9 @@ open_set(struct set *s, const struct config *c, size_t micro, double smoothing, 
 {
 	struct err e;
 	*s = (struct set){.cfg = *c};
-	config_fill(&s->cfg);
-	assert_int_equal(config_check(&s->cfg, &e), 0);
-	assert_int_equal(params_build(&s->table, &s->cfg, &e), 0);
 	struct train_opts to = {.max_tokens = micro, .max_keys = LONGEST, .dropout = dropout, .seed = 5, .no_language = true,
 	    .schedule = {SCHEDULE_CONSTANT, 0.01, 0.01, 0, 10, 0}, .adamw = {0.9, 0.95, 1e-8, 0.1}};
-	assert_int_equal(trainer_open(&s->t, &s->cfg, &s->table, &to, &e), 0);
-	for (size_t i = 0; i < s->table.n; i++)
-		for (size_t j = 0; j < s->table.items[i].size; j++)
-			s->t.w[s->table.items[i].offset + j] =
-			    0.5 * rng_normal(1, RNG_TEST, i, j) + (s->table.items[i].init == INIT_ONE);
+	open_trainer(&s->t, &s->table, &s->cfg, &to, 0.5);
 	struct labelled_loss loss = {.weights = weights, .smoothing = smoothing};
 	assert_int_equal(task_open(&s->k, &s->t, &loss, &e), 0);
 	fill_rows(&s->r, &s->cfg);
@@ -93,10 +86,7 @@ close_set(struct set *s)
 static double
 loss_of(struct set *s)
 {
-	struct err e;
-	struct step_stats st;
-	assert_int_equal(train_gradient(&s->t, &s->r, &st, &e), 0);
-	return st.loss;
+	return loss_and_gradient(&s->t, &s->r);
 }
 
 /* Numbers that are trained against finite differences; the others must not have moved when a step is done. */
@@ -114,12 +104,7 @@ check_differences(const struct config *c, double smoothing, double dropout)
 	for (size_t i = 0; i < s.table.n; i++) {
 		const struct param *p = &s.table.items[i];
 		for (size_t j = p->offset; j < p->offset + p->size && !s.t.how[i].frozen; j++) {
-			double w = s.t.w[j], h = 2e-6;
-			s.t.w[j] = w + h;
-			double up = loss_of(&s);
-			s.t.w[j] = w - h;
-			double d = (up - loss_of(&s)) / (2 * h);
-			s.t.w[j] = w;
+			double d = DIFFERENCE(s.t.w[j], 2e-6, loss_of(&s));
 			worst = fmax(worst, fabs(d - g[j]) / fmax(1, fabs(d)));
 			square += g[j] * g[j];
 		}

@@ -8,9 +8,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/rng.h"
 #include "model/trunk.h"
 #include "model/value_head.h"
+#include "unit/gradients.h"
 
 enum { TOKENS = 7 };
 
@@ -79,13 +79,7 @@ check_gradient(const size_t *at, size_t n)
 	value_head_backward(s.dh, s.g, dy, s.trunk.h, at, n, s.w, &s.table, s.cfg.width);
 	trunk_backward(&s.trunk, s.w, s.g, &s.b, s.dh);
 	for (size_t i = 0; i < s.table.size; i++) {
-		double was = s.w[i], step = 1e-5;
-		s.w[i] = was + step;
-		double up = loss(&s, at, n, NULL);
-		s.w[i] = was - step;
-		double down = loss(&s, at, n, NULL);
-		s.w[i] = was;
-		double wanted = (up - down) / (2 * step);
+		double wanted = DIFFERENCE(s.w[i], 1e-5, loss(&s, at, n, NULL));
 		if (!(fabs(wanted - s.g[i]) <= 1e-7 * (1 + fabs(wanted))))
 			fail_msg("element %zu: gradient %.10g, finite difference %.10g", i, s.g[i], wanted);
 	}

@@ -128,10 +128,7 @@ queue_head(struct ten_head *h, const struct contrast *c, const struct params *p,
 static bool *
 with_moments(const struct trainer *t)
 {
-	struct err e;
-	bool *w = mem_zalloc(t->table->n, sizeof *w, "tensors", &e);
-	if (!w)
-		cli_fail(&e);
+	bool *w = cli_zalloc(t->table->n, sizeof *w, "tensors");
 	for (size_t i = 0; i < t->table->n; i++)
 		w[i] = t->how[i].since != UINT64_MAX;
 	return w;
@@ -189,9 +186,7 @@ checkpoint_save(struct checkpoint *c, const struct trainer *t, const struct trai
 	bool *moments = with_moments(t);
 	if (state_head(&h, c, t, s, moments, &e))
 		cli_fail(&e);
-	struct ten_value *v = mem_zalloc(h.nfields, sizeof *v, "fields", &e);
-	if (!v)
-		cli_fail(&e);
+	struct ten_value *v = cli_zalloc(h.nfields, sizeof *v, "fields");
 	size_t n = model_values(v, t->table, t->w, c->model->tokenizer, c->model->tokenizer_size);
 	real *first, *second;
 	exchange_room(t, &first, &second);

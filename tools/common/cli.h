@@ -92,6 +92,9 @@ void cli_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
  * status. Ranks above 0 say who they are, and wait a little before they complain: of what all ranks meet, the first speaks. */
 void cli_set_rank(size_t rank, void (*leave)(int status));
 
+/* mem_zalloc, or cli_fail. */
+void *cli_zalloc(size_t n, size_t size, const char *what);
+
 /* ---- record streams in and out; each exits through cli_fail on error ---- */
 
 /* Opens an operand as a record stream: NULL or "-" is standard input (refused with the usage

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "base/outfolder.h"
 #include "common/state.h"
 
@@ -81,6 +82,16 @@ cli_die(int code, const char *fmt, ...)
 	vsnprintf(e.msg, sizeof e.msg, fmt, ap);
 	va_end(ap);
 	cli_fail(&e);
+}
+
+void *
+cli_zalloc(size_t n, size_t size, const char *what)
+{
+	struct err e;
+	void *p = mem_zalloc(n, size, what, &e);
+	if (!p)
+		cli_fail(&e);
+	return p;
 }
 
 noreturn void

@@ -306,17 +306,6 @@ finetune_announce(const struct train_run *r)
 
 /* ---- evaluation ---- */
 
-static void
-read_eval_rows(struct train_run *r, struct row_source *s, int *got)
-{
-	struct err e;
-	rows_reset(&r->eval_rows);
-	while (r->eval_rows.n < r->batch && r->eval_rows.tokens < r->trainer.opts.max_tokens && (*got = row_source_next(s, &r->eval_rows, &e)) > 0)
-		;
-	if (*got < 0)
-		cli_fail(&e);
-}
-
 void
 finetune_evaluate(struct train_run *r, struct row_source *s, double out[MEASURES])
 {
@@ -330,7 +319,7 @@ finetune_evaluate(struct train_run *r, struct row_source *s, double out[MEASURES
 		return;
 	}
 	for (int got = 1; got > 0;) {
-		read_eval_rows(r, s, &got);
+		got = train_read_eval(r, s, r->batch);
 		if (r->objective != OBJECTIVE_TASK)
 			lm_evaluate(&t->trunk, &t->head, t->w, &r->eval_rows, t->opts.max_tokens, &t->out, &sums);
 		else if (task_predict(&f->trainer.head, &t->trunk, t->w, &r->eval_rows, t->opts.max_tokens, &p, &e))

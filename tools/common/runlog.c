@@ -59,9 +59,7 @@ run_log_write(const struct run_log *l, const char *path, const struct ten_head *
 	if (log_head(&h, l, own, &e))
 		cli_fail(&e);
 	size_t columns = run_log_columns(l);
-	struct ten_value *v = mem_zalloc(columns, sizeof *v, "log", &e);
-	if (!v)
-		cli_fail(&e);
+	struct ten_value *v = cli_zalloc(columns, sizeof *v, "log");
 	cli_open_raw(&out, path, &h, NULL);
 	for (size_t i = 0; i < l->n; i++) {
 		const double *row = l->rows + i * columns;

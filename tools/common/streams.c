@@ -193,9 +193,7 @@ cli_add_provenance(struct ten_head *head, const struct ten_head *const *inputs, 
 	for (size_t i = 0; i < n; i++)
 		if (ten_head_merge_prov(head, inputs[i], &e))
 			cli_fail(&e);
-	p.parents = mem_zalloc(n, sizeof *p.parents, "provenance", &e);
-	if (!p.parents)
-		cli_fail(&e);
+	p.parents = cli_zalloc(n, sizeof *p.parents, "provenance");
 	p.nparents = parents_of(p.parents, inputs, n);
 	p.argv = cli_canonical(&p.nargv, &e);
 	if (!p.argv || ten_head_add_prov(head, &p, NULL, &e))

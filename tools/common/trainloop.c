@@ -94,9 +94,8 @@ step_operations(const struct train_run *r)
 
 /* ---- evaluation ---- */
 
-/* Up to `rows` rows, or as many as reach max_tokens; what row_source_next said last. */
-static int
-read_eval_rows(struct train_run *r, struct row_source *s, size_t rows)
+int
+train_read_eval(struct train_run *r, struct row_source *s, size_t rows)
 {
 	struct err e;
 	int got = 1;
@@ -118,7 +117,7 @@ evaluate_views(struct train_run *r, struct row_source *s)
 	double sum = 0, loss;
 	size_t batches = 0;
 	for (int got = 1; got > 0;) {
-		got = read_eval_rows(r, s, 2 * r->batch);
+		got = train_read_eval(r, s, 2 * r->batch);
 		if (r->eval_rows.n < 4 || (batches && r->eval_rows.n < 2 * r->batch))
 			break;
 		if (contrast_evaluate(&r->contrast, &r->trainer, &r->eval_rows, &loss, &e)) {
@@ -139,7 +138,7 @@ evaluate_tokens(struct train_run *r, struct row_source *s)
 	struct trainer *t = &r->trainer;
 	struct eval_sums sums = {0};
 	for (int got = 1; got > 0;) {
-		got = read_eval_rows(r, s, r->batch);
+		got = train_read_eval(r, s, r->batch);
 		lm_evaluate(&t->trunk, &t->head, t->w, &r->eval_rows, t->opts.max_tokens, &t->out, &sums);
 	}
 	if (!sums.trained)
@@ -350,12 +349,9 @@ run_steps(struct train_run *r)
 void
 train_write_result(struct train_run *r)
 {
-	struct err e;
 	struct ten_writer_opts bulk = {.bulk = true};
 	struct cli_out out;
-	struct ten_value *v = mem_zalloc(r->own.nfields, sizeof *v, "fields", &e);
-	if (!v)
-		cli_fail(&e);
+	struct ten_value *v = cli_zalloc(r->own.nfields, sizeof *v, "fields");
 	model_values(v, r->trainer.table, r->trainer.w, r->file.tokenizer, r->file.tokenizer_size);
 	cli_open_raw(&out, r->output, &r->own, &bulk);
 	cli_write(&out, v);
@@ -365,9 +361,14 @@ train_write_result(struct train_run *r)
 		run_log_write(&r->state.log, r->log, &r->own);
 }
 
-void
-train_run(struct train_run *r, const char *data)
+int
+train_main(struct train_run *r, const struct cli_tool *tool, int argc, char **argv)
 {
+	size_t n;
+	char **operands = cli_parse(tool, argc, argv, &n);
+	const char *data = n ? operands[0] : NULL;
+	if (n > 1)
+		cli_die(ERR_USAGE, "one stream of training data, not %zu; join files with tcat", n);
 	train_join(r, data);
 	train_open(r, data);
 	train_catch_signals();
@@ -392,4 +393,5 @@ train_run(struct train_run *r, const char *data)
 	    r->trainer.step, row_source_epochs(&r->data), r->state.tokens, best);
 	train_close(r);
 	train_leave(r);
+	return 0;
 }

@@ -168,15 +168,18 @@ bool train_stop_asked(void);
 /* Model and log. */
 void train_write_result(struct train_run *r);
 
+/* To r->eval_rows: up to `rows` rows, or as many as reach max_tokens; what row_source_next said last. Exits through cli_fail. */
+int train_read_eval(struct train_run *r, struct row_source *s, size_t rows);
+
 /* Freezes the tensors whose names match the pattern (as of file names); returns how many. */
 size_t train_freeze(struct trainer *t, const char *pattern);
 
 /* Opens a stream of the training's kind of rows. Exits through cli_fail. */
 void train_open_rows(struct train_run *r, struct row_source *s, const char *path);
 
-/* Trains: reads the data from `data` (NULL or "-": standard input), resumes where a killed run of
- * the same command left its checkpoints, writes the model to r->output. Exits through cli_fail on
- * error; with 75 after INT or TERM, when a checkpoint has been saved. */
-void train_run(struct train_run *r, const char *data);
+/* The main function of a trainer, whose options set r. Trains: reads the data from the operand (none or "-": standard input),
+ * resumes where a killed run of the same command left its checkpoints, writes the model to r->output. Exits through cli_fail
+ * on error; with 75 after INT or TERM, when a checkpoint has been saved. */
+int train_main(struct train_run *r, const struct cli_tool *tool, int argc, char **argv);
 
 #endif

@@ -180,9 +180,7 @@ void
 train_start_weights(struct train_run *r)
 {
 	struct err e;
-	bool *known = mem_zalloc(r->table.n, sizeof *known, "tensors", &e);
-	if (!known)
-		cli_fail(&e);
+	bool *known = cli_zalloc(r->table.n, sizeof *known, "tensors");
 	for (size_t i = 0; i < r->table.n; i++) {
 		known[i] = params_find(&r->file.table, r->table.items[i].name) != NULL;
 		if (!known[i])

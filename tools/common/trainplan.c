@@ -31,13 +31,10 @@ count_trained(const struct train_run *r)
 static size_t
 trained_numbers(struct train_run *r, const struct train_opts *o)
 {
-	struct err e;
 	struct trainer *t = &r->trainer;
 	*t = (struct trainer){.cfg = &r->cfg, .table = &r->table, .opts = *o};
-	t->how = mem_zalloc(r->table.n, sizeof *t->how, "tensors", &e);
-	t->skip = mem_zalloc(r->cfg.layers * SLOT_COUNT, sizeof *t->skip, "tensors", &e);
-	if (!t->how || !t->skip)
-		cli_fail(&e);
+	t->how = cli_zalloc(r->table.n, sizeof *t->how, "tensors");
+	t->skip = cli_zalloc(r->cfg.layers * SLOT_COUNT, sizeof *t->skip, "tensors");
 	trainer_how(t);
 	train_freeze_as_told(r);
 	if (r->fine)

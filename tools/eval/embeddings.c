@@ -12,16 +12,6 @@
 #include "eval/result.h"
 #include "math/unit.h"
 
-static void *
-alloc(size_t n, size_t size)
-{
-	struct err e;
-	void *p = mem_zalloc(n, size, "results", &e);
-	if (!p)
-		cli_fail(&e);
-	return p;
-}
-
 /* ---- classification ---- */
 
 /* Accuracy, the mean of the classes' F1 (a class that never occurs and is never said counts 0), and what the
@@ -29,7 +19,7 @@ alloc(size_t n, size_t size)
 static void
 report_classes(struct result *r, const int32_t *said, const int32_t *labels, size_t n, size_t classes)
 {
-	double *counts = alloc(3 * classes, sizeof *counts), f1 = 0, right = 0, most = 0;
+	double *counts = cli_zalloc(3 * classes, sizeof *counts, "results"), f1 = 0, right = 0, most = 0;
 	double *hit = counts, *is = counts + classes, *says = counts + 2 * classes;
 	for (size_t i = 0; i < n; i++) {
 		is[labels[i]]++;
@@ -105,7 +95,7 @@ choose_l2(const struct features *x, const int32_t *labels, size_t classes)
 	if (held == 0)
 		return best;
 	struct features in = slice(x, 0, rest), out = slice(x, rest, x->n);
-	int32_t *said = alloc(held, sizeof *said);
+	int32_t *said = cli_zalloc(held, sizeof *said, "results");
 	for (double l2 = 1e-6; l2 < 2; l2 *= 10) {
 		struct logistic m = {0};
 		fit(&m, &in, labels, classes, l2);
@@ -133,14 +123,14 @@ eval_probe(const struct eval_opts *o, const char *file)
 	if (set.n < 2)
 		cli_die(ERR_DATA, "%s: all labels are `%s'", train.name, set.names[0]);
 	if (train.x) {
-		real *mean = alloc(train.dim, sizeof *mean), *scale = alloc(train.dim, sizeof *scale);
+		real *mean = cli_zalloc(train.dim, sizeof *mean, "results"), *scale = cli_zalloc(train.dim, sizeof *scale, "results");
 		features_standardise(train.x, train.n, train.dim, mean, scale, true);
 		features_standardise(test.x, test.n, test.dim, mean, scale, false);
 		free(mean);
 		free(scale);
 	}
 	struct features x = embeddings_features(&train), y = embeddings_features(&test);
-	int32_t *said = alloc(train.n > test.n ? train.n : test.n, sizeof *said);
+	int32_t *said = cli_zalloc(train.n > test.n ? train.n : test.n, sizeof *said, "results");
 	double l2 = o->l2 >= 0 ? o->l2 : choose_l2(&x, train.labels, set.n);
 	fit(&m, &x, train.labels, set.n, l2);
 	apply(&m, &x, train.labels, said);
@@ -167,7 +157,7 @@ eval_probe(const struct eval_opts *o, const char *file)
 static void
 to_unit(struct embeddings *m)
 {
-	real *inv = alloc(m->n, sizeof *inv);
+	real *inv = cli_zalloc(m->n, sizeof *inv, "results");
 	unit_forward(m->x, inv, m->x, m->n, m->dim);
 	free(inv);
 }
@@ -180,8 +170,8 @@ find(size_t **found, real **score, const struct embeddings *queries, const struc
 	if (k > index->n - same)
 		cli_die(ERR_USAGE, "%zu neighbours, but %s has %zu embeddings%s", k, index->name, index->n,
 		    same ? ", and none is its own neighbour" : "");
-	*found = alloc(queries->n * k, sizeof **found);
-	*score = alloc(queries->n * k, sizeof **score);
+	*found = cli_zalloc(queries->n * k, sizeof **found, "results");
+	*score = cli_zalloc(queries->n * k, sizeof **score, "results");
 	if (nearest(*found, *score, queries->x, queries->n, index->x, index->n, index->dim, k, same, &e))
 		cli_fail(&e);
 }
@@ -200,8 +190,8 @@ eval_knn(const struct eval_opts *o, const char *file)
 	to_unit(&train);
 	to_unit(&test);
 	find(&found, &score, &test, &train, o->knn, false);
-	int32_t *said = alloc(test.n, sizeof *said);
-	double *work = alloc(2 * set.n, sizeof *work);
+	int32_t *said = cli_zalloc(test.n, sizeof *said, "results");
+	double *work = cli_zalloc(2 * set.n, sizeof *work, "results");
 	for (size_t i = 0; i < test.n; i++)
 		said[i] = nearest_vote(found + i * o->knn, score + i * o->knn, o->knn, train.labels, set.n, work);
 	report_classes(&r, said, test.labels, test.n, set.n);
@@ -228,7 +218,7 @@ eval_search(const struct eval_opts *o, const char *file)
 	struct ten_head h = {.kind = "neighbours"};
 	size_t *found, k = o->search;
 	real *score;
-	uint64_t dims[1] = {k}, *numbers = alloc(k, sizeof *numbers);
+	uint64_t dims[1] = {k}, *numbers = cli_zalloc(k, sizeof *numbers, "results");
 	embeddings_load(&queries, file, false, NULL, false);
 	to_unit(&queries);
 	if (o->train) {

@@ -10,16 +10,6 @@
 #include "common/cli.h"
 #include "eval/result.h"
 
-static void *
-alloc(size_t n, size_t size)
-{
-	struct err e;
-	void *p = mem_zalloc(n, size, "results", &e);
-	if (!p)
-		cli_fail(&e);
-	return p;
-}
-
 static void
 put(struct result *r, const char *a, const char *b, const char *c, double x)
 {
@@ -45,7 +35,7 @@ report_intervals(const struct eval_opts *o, size_t records, size_t measures, rep
     double *high)
 {
 	size_t n = o->bootstrap;
-	double *all = alloc(n * measures, sizeof *all), *column = alloc(n, sizeof *column);
+	double *all = cli_zalloc(n * measures, sizeof *all, "results"), *column = cli_zalloc(n, sizeof *column, "results");
 	bool failed = false;
 #pragma omp parallel for schedule(dynamic, 8)
 	for (size_t b = 0; b < n; b++) {
@@ -116,7 +106,7 @@ static void
 put_classes(struct result *r, const struct predictions *p, const struct label_set *names)
 {
 	size_t k = p->outputs, wide = p->task == TASK_MULTILABEL ? 4 : k;
-	double *n = alloc(k * wide, sizeof *n);
+	double *n = cli_zalloc(k * wide, sizeof *n, "results");
 	measure_confusion(p, NULL, n);
 	for (size_t c = 0; c < k; c++) {
 		double is = 0, said = 0, both = p->task == TASK_MULTILABEL ? n[4 * c + 3] : n[c * k + c];
@@ -192,8 +182,8 @@ put_slices(struct result *r, const struct predictions *p, const struct label_set
 {
 	struct err e;
 	struct label_set set = {0};
-	int32_t *slice = alloc(p->records, sizeof *slice);
-	size_t *which = alloc(p->records, sizeof *which);
+	int32_t *slice = cli_zalloc(p->records, sizeof *slice, "results");
+	size_t *which = cli_zalloc(p->records, sizeof *which, "results");
 	for (size_t i = 0; i < p->records; i++) {
 		size_t n;
 		const char *name = s->name(s->ctx, i, &n);
@@ -203,7 +193,7 @@ put_slices(struct result *r, const struct predictions *p, const struct label_set
 			cli_fail(&e);
 		}
 	}
-	size_t *end = alloc(set.n, sizeof *end); /* of each slice's part of `which`; first its beginning */
+	size_t *end = cli_zalloc(set.n, sizeof *end, "results"); /* of each slice's part of `which`; first its beginning */
 	for (size_t i = 0; i < p->records; i++)
 		if ((size_t)slice[i] + 1 < set.n)
 			end[slice[i] + 1]++;

@@ -346,9 +346,7 @@ eval_predicted(const struct eval_opts *o, const char *file)
 	if (ten_map_open(&d.map, file, &e))
 		cli_fail(&e);
 	open_predicted(&d);
-	double *scores = mem_zalloc(2 * d.p.outputs, sizeof *scores, "scores", &e);
-	if (!scores)
-		cli_fail(&e);
+	double *scores = cli_zalloc(2 * d.p.outputs, sizeof *scores, "scores");
 	for (; d.record < ten_map_records(d.map); d.record++) {
 		if (ten_map_get(d.map, d.record, d.values, &e))
 			cli_fail(&e);

@@ -52,12 +52,9 @@ shared(const struct adapters *a)
 static float *
 add(struct adapters *a, const struct param *adapted, char which, size_t rows, size_t cols)
 {
-	struct err e;
 	char name[160];
 	peft_name(name, sizeof name, &a->m.cfg, adapted, which);
-	float *v = mem_zalloc(rows * cols, sizeof *v, "a tensor", &e);
-	if (!v)
-		cli_fail(&e);
+	float *v = cli_zalloc(rows * cols, sizeof *v, "a tensor");
 	a->values[a->n] = v;
 	a->heads[a->n] = (struct st_tensor){.name = strdup(name), .dtype = type_dtype(a->type), .rank = 2, .shape = {rows, cols},
 	    .count = rows * cols};
@@ -119,9 +116,7 @@ write_tensors(struct adapters *a, struct outfolder *to)
 		cli_fail(&e);
 	for (size_t i = 0; i < a->n; i++) {
 		size_t n = order[i]->count;
-		void *typed = mem_zalloc(n, sizeof(float), "a tensor", &e);
-		if (!typed)
-			cli_fail(&e);
+		void *typed = cli_zalloc(n, sizeof(float), "a tensor");
 		to_type(a->type, a->values[order[i] - a->heads], n, typed, order[i]->name);
 		if (st_write(&w, typed, n * st_dtype_size(order[i]->dtype), &e))
 			cli_fail(&e);
@@ -219,12 +214,10 @@ export_peft(const struct export_job *j)
 		cli_die(ERR_DATA, "%s: has no adapters; --to hf writes whole models", a.m.path);
 	if (a.m.cfg.arch == ARCH_GPT2 && a.m.cfg.kv_heads != a.m.cfg.heads)
 		cli_die(ERR_DATA, "%s: its heads share keys and values, which a gpt2 model of this format cannot", a.m.path);
-	bool *wanted = mem_zalloc(a.m.table.n, sizeof *wanted, "tensors", &e);
-	a.w = mem_zalloc(a.m.table.size, sizeof *a.w, "weights", &e);
-	a.heads = mem_zalloc(a.m.table.n, sizeof *a.heads, "tensors", &e);
-	a.values = mem_zalloc(a.m.table.n, sizeof *a.values, "tensors", &e);
-	if (!wanted || !a.w || !a.heads || !a.values)
-		cli_fail(&e);
+	bool *wanted = cli_zalloc(a.m.table.n, sizeof *wanted, "tensors");
+	a.w = cli_zalloc(a.m.table.size, sizeof *a.w, "weights");
+	a.heads = cli_zalloc(a.m.table.n, sizeof *a.heads, "tensors");
+	a.values = cli_zalloc(a.m.table.n, sizeof *a.values, "tensors");
 	for (size_t i = 0; i < a.m.table.n; i++)
 		wanted[i] = a.m.table.items[i].slot >= SLOT_LORA;
 	if (model_read(&a.m, "", &a.m.table, wanted, a.w, &e))

@@ -10,10 +10,8 @@ void
 graft_average(struct grafting *g, char **files, size_t n)
 {
 	struct err e;
-	struct model_file *m = mem_zalloc(n, sizeof *m, "models", &e);
-	real *w = mem_zalloc(g->in.table.size, sizeof *w, "weights", &e);
-	if (!m || !w)
-		cli_fail(&e);
+	struct model_file *m = cli_zalloc(n, sizeof *m, "models");
+	real *w = cli_zalloc(g->in.table.size, sizeof *w, "weights");
 	for (size_t i = 1; i < n; i++) {
 		if (model_open(&m[i], files[i], &e))
 			cli_fail(&e);

@@ -41,21 +41,36 @@ import_note(const char *path)
 	close(fd);
 }
 
+char *
+import_bytes(const char *folder, const char *name, char **path, size_t *n)
+{
+	struct err e;
+	char *bytes;
+	if (asprintf(path, "%s/%s", folder, name) < 0)
+		cli_die(ERR_RUNTIME, "out of memory");
+	if (!(bytes = file_bytes(*path, 1 << 20, n, &e)))
+		cli_fail(&e);
+	import_note(*path);
+	return bytes;
+}
+
+void
+import_type(struct ten_field *f, const struct st_tensor *t)
+{
+	f->cls = t->dtype == ST_BF16 ? TEN_BFLOAT : TEN_FLOAT;
+	f->bits = t->dtype == ST_F32 ? 32 : 16;
+}
+
 static void
 read_config(struct loading *l)
 {
 	struct err e;
-	char *path, *json;
 	size_t n;
-	if (asprintf(&path, "%s/config.json", l->o->folder) < 0)
-		cli_die(ERR_RUNTIME, "out of memory");
-	if (!(json = file_bytes(path, 1 << 20, &n, &e)))
-		cli_fail(&e);
+	char *path, *json = import_bytes(l->o->folder, "config.json", &path, &n);
 	if (hf_config_parse(&l->cfg, json, n, &e)) {
 		err_prefix(&e, "%s", path);
 		cli_fail(&e);
 	}
-	import_note(path);
 	free(json);
 	free(path);
 }
@@ -98,10 +113,8 @@ place(struct loading *l, size_t i, const struct st_tensor *t)
 	struct err e;
 	const struct param *p = &l->table.items[i];
 	size_t size = st_dtype_size(t->dtype), rows = p->dims[0], cols = p->dims[1], wide = rows * p->parts;
-	struct ten_field *f = &l->head.fields[i];
 	const char *from = t->data;
-	f->cls = t->dtype == ST_BF16 ? TEN_BFLOAT : TEN_FLOAT;
-	f->bits = t->dtype == ST_F32 ? 32 : 16;
+	import_type(&l->head.fields[i], t);
 	l->values[i] = (struct ten_value){from + p->part * p->size * size, p->size, {rows, cols}};
 	if (p->transposed) {
 		char *to = l->copies[i] = mem_zalloc(p->size, size, "a tensor", &e);

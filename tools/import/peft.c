@@ -1,5 +1,4 @@
 /* Adapters of PEFT's onto the model that they adapt. */
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -129,11 +128,8 @@ place(struct adapting *a, size_t i, const int blocks[3])
 		cli_die(ERR_DATA, "%s: the adapter of %s in block %zu is missing", a->o->folder, adapted->foreign, pa->layer);
 	check(t[0], rank * wide, pa->dims[1]);
 	check(t[1], rows * adapted->parts, rank * wide);
-	for (int k = 0; k < 2; k++) {
-		struct ten_field *f = &a->head.fields[i + (size_t)k];
-		f->cls = t[k]->dtype == ST_BF16 ? TEN_BFLOAT : TEN_FLOAT;
-		f->bits = t[k]->dtype == ST_F32 ? 32 : 16;
-	}
+	import_type(&a->head.fields[i], t[0]);
+	import_type(&a->head.fields[i + 1], t[1]);
 	size_t block = adapted->parts > 1 && wide > 1 ? (size_t)blocks[adapted->part] : 0, size = st_dtype_size(t[1]->dtype);
 	a->values[i] = (struct ten_value){(const char *)t[0]->data + block * pa->size * st_dtype_size(t[0]->dtype), pa->size,
 	    {pa->dims[0], pa->dims[1]}};
@@ -159,17 +155,12 @@ static void
 read_config(struct adapting *a)
 {
 	struct err e;
-	char *path, *json;
 	size_t n;
-	if (asprintf(&path, "%s/adapter_config.json", a->o->folder) < 0)
-		cli_die(ERR_RUNTIME, "out of memory");
-	if (!(json = file_bytes(path, 1 << 20, &n, &e)))
-		cli_fail(&e);
+	char *path, *json = import_bytes(a->o->folder, "adapter_config.json", &path, &n);
 	if (hf_lora_parse(&a->lora, json, n, &e)) {
 		err_prefix(&e, "%s", path);
 		cli_fail(&e);
 	}
-	import_note(path);
 	free(json);
 	free(path);
 }

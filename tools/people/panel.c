@@ -7,16 +7,6 @@
 #include "base/mem.h"
 #include "common/cli.h"
 
-static void *
-alloc(size_t n, size_t size)
-{
-	struct err e;
-	void *p = mem_zalloc(n, size, "votes", &e);
-	if (!p)
-		cli_fail(&e);
-	return p;
-}
-
 /* Pairs without any tie have two classes. */
 static void
 copy_votes(struct panel *v, const struct gathered *g)
@@ -24,8 +14,8 @@ copy_votes(struct panel *v, const struct gathered *g)
 	v->n = g->nballots;
 	v->units = gather_units(g);
 	v->raters = g->raters.n;
-	v->votes = alloc(v->n, sizeof *v->votes);
-	v->first = alloc(v->units + 1, sizeof *v->first);
+	v->votes = cli_zalloc(v->n, sizeof *v->votes, "votes");
+	v->first = cli_zalloc(v->units + 1, sizeof *v->first, "votes");
 	for (size_t i = 0; i < v->n && g->kind == GATHER_RANKS; i++)
 		v->ties = v->ties || g->ballots[i].vote.value == EQUAL;
 	for (size_t i = 0; i < v->n; i++) {
@@ -49,7 +39,7 @@ fit_crowd(struct panel *v)
 {
 	struct err e;
 	const struct gathered *g = v->g;
-	struct duel *d = alloc(2 * v->n, sizeof *d);
+	struct duel *d = cli_zalloc(2 * v->n, sizeof *d, "votes");
 	size_t n = 0;
 	for (size_t i = 0; i < v->n; i++) {
 		const struct vote *b = &g->ballots[i].vote;
@@ -108,7 +98,8 @@ own_side(const struct panel *v, size_t i)
 static void
 compare_with_others(struct panel *v)
 {
-	double *own = alloc(v->raters * 3, sizeof *own), *others = alloc(v->raters * 3, sizeof *others), p[3];
+	double *own = cli_zalloc(v->raters * 3, sizeof *own, "votes"), p[3];
+	double *others = cli_zalloc(v->raters * 3, sizeof *others, "votes");
 	bool rated = v->model == MODEL_OFFSETS;
 	for (size_t i = 0; i < v->n; i++) {
 		size_t r = v->votes[i].rater;
@@ -179,7 +170,7 @@ panel_biases(const struct panel *v, double *position, double *length)
 static void
 find_biases(struct panel *v)
 {
-	struct share *a = alloc(2 * v->raters, sizeof *a), *b = a + v->raters;
+	struct share *a = cli_zalloc(2 * v->raters, sizeof *a, "votes"), *b = a + v->raters;
 	for (size_t i = 0; i < v->n && v->g->kind == GATHER_RANKS; i++)
 		add_biases(v->g, &v->g->ballots[i], &a[v->votes[i].rater], &b[v->votes[i].rater]);
 	for (size_t r = 0; r < v->raters; r++) {
@@ -208,7 +199,7 @@ panel_find(struct panel *v, const struct gathered *g, int model)
 		cli_fail(&e);
 	if (v->model == MODEL_CROWD_BT)
 		fit_crowd(v);
-	v->views = alloc(v->raters, sizeof *v->views);
+	v->views = cli_zalloc(v->raters, sizeof *v->views, "votes");
 	compare_with_others(v);
 	for (size_t r = 0; r < v->raters; r++) {
 		v->views[r].judgements = g->by_rater[r];

@@ -241,10 +241,7 @@ put_numbers(json_t *line, const char *name, const uint32_t *x, size_t n)
 static void
 put_positions(json_t *line, const struct question *q, size_t k)
 {
-	struct err e;
-	uint32_t *at = mem_zalloc(k, sizeof *at, "positions", &e);
-	if (!at)
-		cli_fail(&e);
+	uint32_t *at = cli_zalloc(k, sizeof *at, "positions");
 	for (size_t i = 0; i < k; i++)
 		at[q->shown[i]] = (uint32_t)i;
 	put_numbers(line, "positions", at, k);

@@ -113,9 +113,7 @@ read_records(struct tasks *t, const char *bytes, size_t n, const char *name, enu
 	int got;
 	if (ten_reader_open_mem(&r, bytes, n, name, &e) || judgement_fields(&f, ten_reader_head(r), name, &e))
 		cli_fail(&e);
-	struct ten_value *v = mem_zalloc(ten_reader_head(r)->nfields, sizeof *v, "fields", &e);
-	if (!v)
-		cli_fail(&e);
+	struct ten_value *v = cli_zalloc(ten_reader_head(r)->nfields, sizeof *v, "fields");
 	while ((got = ten_read(r, v, &e)) > 0) {
 		const char *wrong = item_of(&item, &f, v, &e) ? e.msg : add_item(t, &item, mode);
 		if (wrong)

@@ -7,17 +7,6 @@
 
 enum { SLOTS = 64 }; /* sequences that are generated at a time */
 
-/* Zeroed, or the end. */
-static void *
-take(size_t n, size_t size, const char *what)
-{
-	struct err e;
-	void *p = mem_zalloc(n, size, what, &e);
-	if (!p)
-		cli_fail(&e);
-	return p;
-}
-
 void
 answers_open(struct ppo_run *r)
 {
@@ -31,15 +20,15 @@ answers_open(struct ppo_run *r)
 	if (params_build(&r->gen_table, &r->gen_cfg, &e))
 		cli_fail(&e);
 	if (c->lora_rank)
-		r->merged = take(r->train.table.size, sizeof *r->merged, "merged weights");
+		r->merged = cli_zalloc(r->train.table.size, sizeof *r->merged, "merged weights");
 	if (mul_overflows(r->room, r->longest, &cells))
 		cli_die(ERR_USAGE, "too many answers a step");
 	if (mem_grow(&r->text.data, &r->text.cap, 1, 1, "answers", &e)) /* an address, also of no text */
 		cli_fail(&e);
-	r->starts = take(r->room, sizeof *r->starts, "answers");
-	r->answers = take(r->room, sizeof *r->answers, "answers");
-	r->raw = take(r->room, sizeof *r->raw, "answers");
-	r->ids = take(cells, sizeof *r->ids, "answers");
+	r->starts = cli_zalloc(r->room, sizeof *r->starts, "answers");
+	r->answers = cli_zalloc(r->room, sizeof *r->answers, "answers");
+	r->raw = cli_zalloc(r->room, sizeof *r->raw, "answers");
+	r->ids = cli_zalloc(cells, sizeof *r->ids, "answers");
 	if (generator_open(&r->generator, &r->gen_cfg, &r->gen_table, r->room < SLOTS ? r->room : SLOTS, r->longest, &e))
 		cli_fail(&e);
 }

@@ -69,13 +69,10 @@ write_answer(const struct ppo_run *r, struct cli_out *out, size_t i, float *numb
 void
 rollouts_save(const struct ppo_run *r)
 {
-	struct err e;
 	struct ten_head h = {0};
 	struct cli_out out;
 	char path[4200];
-	float *numbers = mem_zalloc(ARRAYS * r->max_new, sizeof *numbers, "rollouts", &e);
-	if (!numbers)
-		cli_fail(&e);
+	float *numbers = cli_zalloc(ARRAYS * r->max_new, sizeof *numbers, "rollouts");
 	make_head(r, &h);
 	segment_path(r, r->updates + 1, path, sizeof path);
 	cli_open_raw(&out, path, &h, NULL);
