@@ -195,3 +195,67 @@ rmsnorm_backward(real *restrict dx, real *restrict dg, const real *restrict dy,
 			sum_chunks(dg + j, part, n, w);
 	}
 }
+
+void
+headnorm_forward(real *restrict y, size_t ld, real *restrict x, real *restrict rstd,
+    const real *restrict g, size_t n, size_t heads, size_t hd, real eps)
+{
+	size_t c = heads * hd;
+#pragma omp parallel if (n * c >= PAR_MIN)
+	{
+		size_t lo, hi;
+		par_share(n, 1, &lo, &hi);
+		for (size_t i = lo; i < hi; i++) {
+			memcpy(x + i * c, y + i * ld, c * sizeof *x);
+			rmsnorm_rows(y + i * ld, rstd + i * heads, x + i * c, g, heads, hd, eps);
+		}
+	}
+}
+
+/* rmsnorm_backward_rows for the heads of one row, dx in the place of dy. */
+KERNEL static void
+headnorm_backward_row(real *restrict d, const real *restrict x, const real *restrict rstd,
+    const real *restrict g, size_t heads, size_t hd)
+{
+	for (size_t k = 0; k < heads; k++, x += hd, d += hd) {
+		real r = rstd[k], q = 0;
+#pragma omp simd reduction(+ : q)
+		for (size_t j = 0; j < hd; j++)
+			q += d[j] * g[j] * x[j];
+		q *= r * r / (real)hd;
+		for (size_t j = 0; j < hd; j++)
+			d[j] = r * (d[j] * g[j] - x[j] * q);
+	}
+}
+
+/* sg = sums of dy x rstd over n rows and their heads, of w columns of each head. */
+KERNEL static void
+headnorm_backward_cols(real *restrict sg, const real *restrict dy, size_t ld, const real *restrict x,
+    const real *restrict rstd, size_t n, size_t w, size_t heads, size_t hd)
+{
+	memset(sg, 0, w * sizeof *sg);
+	for (size_t i = 0; i < n; i++, dy += ld, x += heads * hd, rstd += heads)
+		for (size_t k = 0; k < heads; k++)
+			for (size_t j = 0; j < w; j++)
+				sg[j] += dy[k * hd + j] * (x[k * hd + j] * rstd[k]);
+}
+
+/* The sums come first: what they read is overwritten. */
+void
+headnorm_backward(real *restrict d, size_t ld, real *restrict dg, const real *restrict x,
+    const real *restrict rstd, const real *restrict g, size_t n, size_t heads, size_t hd)
+{
+	real part[SUM_CHUNKS][SUM_COLS];
+	size_t rows = sum_rows(n), c = heads * hd;
+	for (size_t j = 0; dg && j < hd; j += SUM_COLS) {
+		size_t w = hd - j < SUM_COLS ? hd - j : SUM_COLS;
+#pragma omp parallel for schedule(static) if (n * c >= PAR_MIN)
+		for (size_t i = 0; i < n; i += rows)
+			headnorm_backward_cols(part[i / rows], d + i * ld + j, ld, x + i * c + j, rstd + i * heads,
+			    n - i < rows ? n - i : rows, w, heads, hd);
+		sum_chunks(dg + j, part, n, w);
+	}
+#pragma omp parallel for schedule(static) if (n * c >= PAR_MIN)
+	for (size_t i = 0; i < n; i++)
+		headnorm_backward_row(d + i * ld, x + i * c, rstd + i * heads, g, heads, hd);
+}

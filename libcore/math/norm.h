@@ -25,4 +25,12 @@ void rmsnorm_backward(real *restrict dx, real *restrict dg, const real *restrict
     const real *restrict x, const real *restrict rstd, const real *restrict g, size_t n,
     size_t c);
 
+/* The RMS norm of each head of queries or keys (Dehghani et al. 2023, with RMS norm), in place: n rows that are ld numbers
+ * apart, of which the first heads * hd are normed, hd at a time, all with g (hd). x (n, heads * hd) gets what was there, rstd
+ * (n, heads). Backward: d, in such rows, is the gradient of the output on entry, of the input at the end; dg (hd). */
+void headnorm_forward(real *restrict y, size_t ld, real *restrict x, real *restrict rstd,
+    const real *restrict g, size_t n, size_t heads, size_t hd, real eps);
+void headnorm_backward(real *restrict d, size_t ld, real *restrict dg, const real *restrict x,
+    const real *restrict rstd, const real *restrict g, size_t n, size_t heads, size_t hd);
+
 #endif

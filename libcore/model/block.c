@@ -137,6 +137,20 @@ append_cache(const struct batch *b, real *k, real *v, const real *qkv, struct di
 	}
 }
 
+/* Queries and keys, a head at a time, where the family's variant has norms of them. */
+static void
+norm_heads(struct trunk *t, const real *w, size_t n, size_t l)
+{
+	struct dims d = dims(t->cfg);
+	struct block_acts *s = &t->acts[l];
+	size_t hd = config_head_dim(t->cfg);
+	real eps = (real)t->cfg->norm_eps;
+	if (!t->cfg->qk_norm)
+		return;
+	headnorm_forward(s->qkv, d.qkv, s->raw_q, s->rstd_q, wat(w, t, SLOT_Q_NORM, l), n, t->cfg->heads, hd, eps);
+	headnorm_forward(s->qkv + d.q, d.qkv, s->raw_k, s->rstd_k, wat(w, t, SLOT_K_NORM, l), n, t->cfg->kv_heads, hd, eps);
+}
+
 /* tmp = out(attention(in)), without the bias. */
 static void
 attention_part(struct trunk *t, const real *w, const struct batch *b, size_t l, const real *in,
@@ -154,6 +168,7 @@ attention_part(struct trunk *t, const real *w, const struct batch *b, size_t l, 
 	}
 	if (wat(w, t, SLOT_Q_B, l))
 		bias_add(s->qkv, wat(w, t, SLOT_Q_B, l), n, d.qkv);
+	norm_heads(t, w, n, l);
 	if (t->cos)
 		rope_forward(s->qkv, b->positions, t->cos, t->sin, n, t->cfg->heads + t->cfg->kv_heads, hd,
 		    d.qkv);
@@ -289,7 +304,22 @@ mlp_backward(struct trunk *t, const real *w, real *g, const struct batch *b, siz
 	}
 }
 
-/* Likewise; `in` is what the branch was given. */
+/* dqkv (n, q + 2 kv): of normed queries and keys on entry, of raw ones at the end. */
+static void
+norm_heads_backward(struct trunk *t, const real *w, real *g, real *dqkv, size_t n, size_t l)
+{
+	struct dims d = dims(t->cfg);
+	const struct block_acts *s = &t->acts[l];
+	size_t hd = config_head_dim(t->cfg);
+	if (!t->cfg->qk_norm)
+		return;
+	headnorm_backward(dqkv, d.qkv, at(g, t, SLOT_Q_NORM, l), s->raw_q, s->rstd_q, wat(w, t, SLOT_Q_NORM, l), n,
+	    t->cfg->heads, hd);
+	headnorm_backward(dqkv + d.q, d.qkv, at(g, t, SLOT_K_NORM, l), s->raw_k, s->rstd_k, wat(w, t, SLOT_K_NORM, l), n,
+	    t->cfg->kv_heads, hd);
+}
+
+/* As mlp_backward; `in` is what the branch was given. */
 static void
 attention_part_backward(struct trunk *t, const real *w, real *g, const struct batch *b, size_t l,
     const real *in)
@@ -308,6 +338,7 @@ attention_part_backward(struct trunk *t, const real *w, real *g, const struct ba
 	if (t->cos)
 		rope_backward(dqkv, b->positions, t->cos, t->sin, n, t->cfg->heads + t->cfg->kv_heads, hd,
 		    d.qkv);
+	norm_heads_backward(t, w, g, dqkv, n, l);
 	if (at(g, t, SLOT_Q_B, l))
 		column_sum_add(at(g, t, SLOT_Q_B, l), dqkv, n, d.qkv);
 	linear_backward(t->dn, at(g, t, SLOT_Q, l), dqkv, in, wat(w, t, SLOT_Q, l), n, d.c, d.qkv);

@@ -47,6 +47,7 @@ static const struct item {
     {"rope_original", SIZE, offsetof(struct config, rope.original), true},
     {"head_size", SIZE, offsetof(struct config, head_size), true},
     {"qkv_bias", BOOL, offsetof(struct config, qkv_bias), true},
+    {"qk_norm", BOOL, offsetof(struct config, qk_norm), true},
     {"types", SIZE, offsetof(struct config, types), true},
     {"post_norm", BOOL, offsetof(struct config, post_norm), true},
     {"projection", SIZE, offsetof(struct config, projection), true},
@@ -156,6 +157,8 @@ check_traits(const struct config *c, struct err *e)
 		return err_set(e, ERR_DATA, "head_size is %zu, must be at most 4096, and is for llama", c->head_size);
 	if (c->qkv_bias && t->biased)
 		return err_set(e, ERR_DATA, "a %s model has biases, qkv_bias is for llama", t->name);
+	if (c->qk_norm && (!t->rms || !t->rotary || c->qkv_bias))
+		return err_set(e, ERR_DATA, "norms of queries and keys, qk_norm, are for llama, without qkv_bias");
 	if (r->kind == ROPE_PLAIN)
 		return 0;
 	if (!t->rotary)

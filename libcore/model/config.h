@@ -45,6 +45,7 @@ struct config {
 	struct rope_scaling rope;
 	size_t head_size;  /* of queries and keys, 0 = width / heads */
 	bool qkv_bias;     /* query, key and value have biases in a family without (Qwen2) */
+	bool qk_norm;      /* RMS norms of each head's queries and keys before their positions, in llama (Qwen3) */
 	size_t types;      /* token types (segments), 0 = none */
 	bool post_norm;    /* norms after each residual sum (Vaswani et al. 2017), else before each branch */
 	size_t projection; /* outputs of the projection head of contrastive training, 0 = no such head */

@@ -8,7 +8,7 @@
 #include "base/rng.h"
 #include "math/gemm.h"
 
-enum dim { D_NONE, D_VOCAB, D_CONTEXT, D_TYPES, D_WIDTH, D_QUERY, D_KEY, D_HIDDEN, D_PROJECTION, D_OUTPUTS, D_ONE, D_RANK };
+enum dim { D_NONE, D_VOCAB, D_CONTEXT, D_TYPES, D_WIDTH, D_QUERY, D_KEY, D_HEAD, D_HIDDEN, D_PROJECTION, D_OUTPUTS, D_ONE, D_RANK };
 
 struct row {
 	enum slot slot;
@@ -69,6 +69,8 @@ static const struct row llama[] = {
     {SLOT_Q_B, "query.bias", D_QUERY, D_NONE, INIT_ZERO, "self_attn.q_proj.bias", 0, 1, false},
     {SLOT_K_B, "key.bias", D_KEY, D_NONE, INIT_ZERO, "self_attn.k_proj.bias", 0, 1, false},
     {SLOT_V_B, "value.bias", D_KEY, D_NONE, INIT_ZERO, "self_attn.v_proj.bias", 0, 1, false},
+    {SLOT_Q_NORM, "query_norm.weight", D_HEAD, D_NONE, INIT_ONE, "self_attn.q_norm.weight", 0, 1, false},
+    {SLOT_K_NORM, "key_norm.weight", D_HEAD, D_NONE, INIT_ONE, "self_attn.k_norm.weight", 0, 1, false},
     {SLOT_OUT, "out.weight", D_WIDTH, D_QUERY, INIT_RESIDUAL, "self_attn.o_proj.weight", 0, 1, false},
     {SLOT_NORM2, "norm2.weight", D_WIDTH, D_NONE, INIT_ONE, "post_attention_layernorm.weight", 0, 1, false},
     {SLOT_GATE, "gate.weight", D_HIDDEN, D_WIDTH, INIT_NORMAL, "mlp.gate_proj.weight", 0, 1, false},
@@ -157,6 +159,7 @@ present(enum slot s, const struct config *c)
 	switch (s) {
 	case SLOT_TYPE: return c->types > 0;
 	case SLOT_Q_B: case SLOT_K_B: case SLOT_V_B: return config_traits(c)->biased || c->qkv_bias;
+	case SLOT_Q_NORM: case SLOT_K_NORM: return c->qk_norm;
 	case SLOT_NORM: case SLOT_NORM_B: return !c->post_norm && !c->unnormed;
 	case SLOT_HEAD: return !c->tied && !c->headless;
 	case SLOT_TRANSFORM: case SLOT_TRANSFORM_B: case SLOT_TRANSFORM_NORM: case SLOT_TRANSFORM_NORM_B:
@@ -187,6 +190,7 @@ dim_size(enum dim d, const struct config *c)
 	case D_WIDTH: return c->width;
 	case D_QUERY: return c->heads * config_head_dim(c);
 	case D_KEY: return c->kv_heads * config_head_dim(c);
+	case D_HEAD: return config_head_dim(c);
 	case D_HIDDEN: return c->hidden;
 	case D_OUTPUTS: return c->outputs;
 	case D_RANK: return c->lora_rank;

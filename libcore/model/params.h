@@ -19,6 +19,7 @@
 enum slot {
 	SLOT_TOKEN, SLOT_POSITION, SLOT_TYPE, SLOT_EMBED_NORM, SLOT_EMBED_NORM_B, /* once, before the blocks */
 	SLOT_NORM1, SLOT_NORM1_B, SLOT_Q, SLOT_K, SLOT_V, SLOT_Q_B, SLOT_K_B, SLOT_V_B,
+	SLOT_Q_NORM, SLOT_K_NORM,                         /* of every head, (head size) */
 	SLOT_OUT, SLOT_OUT_B, SLOT_NORM2, SLOT_NORM2_B, SLOT_GATE, SLOT_UP, SLOT_UP_B,
 	SLOT_DOWN, SLOT_DOWN_B,                           /* in every block */
 	SLOT_NORM, SLOT_NORM_B,                           /* once, after the blocks */

@@ -23,6 +23,12 @@ carve_block(struct arena *a, struct block_acts *s, const struct trunk *t, struct
 	s->rstd1 = arena_carve(a, n, sizeof(real));
 	s->n1 = arena_carve(a, n * d.c, sizeof(real));
 	s->qkv = arena_carve(a, n * d.qkv, sizeof(real));
+	if (t->cfg->qk_norm) {
+		s->raw_q = arena_carve(a, n * d.q, sizeof(real));
+		s->rstd_q = arena_carve(a, n * t->cfg->heads, sizeof(real));
+		s->raw_k = arena_carve(a, n * d.kv, sizeof(real));
+		s->rstd_k = arena_carve(a, n * t->cfg->kv_heads, sizeof(real));
+	}
 	s->lse = arena_carve(a, n * t->cfg->heads, sizeof(real));
 	s->att = arena_carve(a, n * d.q, sizeof(real));
 	s->mid = arena_carve(a, n * d.c, sizeof(real));

@@ -1,7 +1,8 @@
 /* trunk.h - token ids to hidden states, and the gradient back.
  *
  * Pre-norm: x += out(attention(norm1(x))), x += down(act(up(norm2(x)))), and a norm at the end
- * (Radford et al. 2019; Touvron et al. 2023 with RMS norm, rotary positions, SwiGLU). Post-norm:
+ * (Radford et al. 2019; Touvron et al. 2023 with RMS norm, rotary positions, SwiGLU); queries and keys may have norms of their own,
+ * a head at a time, before their positions (Yang et al. 2025, after Dehghani et al. 2023). Post-norm:
  * x = norm1(x + out(attention(x))), x = norm2(x + down(act(up(x)))) (Vaswani et al. 2017). An encoder
  * (Devlin et al. 2019) normalises the sum of its embeddings and attends in both directions.
  * Every buffer is planned when the trunk is opened; nothing is allocated afterwards. */
@@ -41,6 +42,7 @@ void kvcache_close(struct kvcache *c);
 struct block_acts {
 	real *x, *mean1, *rstd1, *n1; /* input (n,c); norm statistics (n); normed (n,c) */
 	real *qkv, *lse, *att;        /* (n, q + 2 kv) after rotation; (n, heads); (n, q) */
+	real *raw_q, *rstd_q, *raw_k, *rstd_k; /* with norms of heads: before them (n, q), (n, kv); statistics, one a head */
 	real *mid, *mean2, *rstd2, *n2; /* after attention (n,c) ... */
 	real *up, *act;               /* before the activation (n, f or 2f); after (n, f) */
 };

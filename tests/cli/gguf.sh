@@ -89,6 +89,28 @@ is 'the keys of qwen2' "$(grep -e ' qwen2' -e architecture -e pre -e bos -e teno
   tokenizer.ggml.add_bos_token = False
   tokenizer.ggml.bos_token_id = 699
   tokenizer.ggml.pre = 'qwen2'"
+adopt qwen3 qwen3 qwen2
+texport -q --to gguf -o qwen3.gguf qwen3.ten 2>told
+is 'qwen3: its tensors, numbers, tokens and merges' "$(check qwen3 qwen3.v f32)" 'qwen3 24 F32=24'
+is 'the keys of qwen3' "$(grep -e ' qwen3' -e architecture -e pre <out)" "  general.architecture = 'qwen3'
+  qwen3.attention.head_count = 4
+  qwen3.attention.head_count_kv = 2
+  qwen3.attention.key_length = 10
+  qwen3.attention.layer_norm_rms_epsilon = 9.999999974752427e-07
+  qwen3.attention.value_length = 10
+  qwen3.block_count = 2
+  qwen3.context_length = 32
+  qwen3.embedding_length = 24
+  qwen3.feed_forward_length = 40
+  qwen3.rope.dimension_count = 10
+  qwen3.rope.freq_base = 1000000.0
+  qwen3.vocab_size = 702
+  tokenizer.ggml.pre = 'qwen2'"
+adopt divided qwen3 smollm --vocab 700 --set 'rope_scaling={"type": "linear", "factor": 2.5}' --set tie_word_embeddings=false --add lm_head.weight=700x24
+texport -q --to gguf -o divided.gguf divided.ten
+is 'qwen3 with positions divided and a head of its own' "$(check divided divided.v f32; grep -e scal out)" "qwen3 25 F32=25
+  qwen3.rope.scaling.factor = 2.5
+  qwen3.rope.scaling.type = 'linear'"
 tvocab -q -n 300 --pattern qwen2 stories.txt -o raw.v.ten
 tinit -q --layers 1 --heads 1 --width 32 --context 16 --vocab raw.v.ten -o raw.ten
 run 'the rule of qwen2 without normal form C' 0 '' '' texport -q --to gguf -o raw.gguf raw.ten
@@ -220,6 +242,8 @@ sed 's/"ignore_merges": false/"ignore_merges": true/' "$ROOT/tests/tokenizers/ba
 sed 's/<|begin_of_text|>/@begin/g' variants/llama3.json >variants/piece.json
 adopt both qwen2 many --vocab 701 --set 'rope_scaling={"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 16}'
 refuses 'biases together with stretched waves' 3 "biases of query, key and value and LLaMA 3's scaling" --to gguf both.ten
+adopt norms qwen3 many --vocab 701 --set 'rope_scaling={"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 16}'
+refuses 'norms of heads together with stretched waves' 3 "norms of queries and keys and LLaMA 3's scaling" --to gguf norms.ten
 for v in overlap strip wholes piece; do
 	of_variant $v
 done
@@ -240,7 +264,7 @@ is 'what was there stays' "$(cat kept.gguf)" old
 
 # back again
 { cat "$ROOT/tests/tokenizers/text.txt"; printf 'Cafe\xcc\x81s <tool_call>x <|im_start|>12 3  45\n'; } >texts
-for m in gpt2 llama narrow chat qwen2 raw nfc smollm many heads linear waves; do
+for m in gpt2 llama narrow chat qwen2 qwen3 divided raw nfc smollm many heads linear waves; do
 	texport -q --to gguf -o $m.gguf $m.ten 2>told
 	run "$m comes back" 0 '' '~^timport: tensors=' timport --as model $m.gguf -o back.ten
 	ok "$m: all is as it was" cmp <(tdump --schema $m.ten) <(tdump --schema back.ten)
@@ -294,6 +318,8 @@ sed 's/\x06\x00\x00\x00\x00\x00\x00\x00linear/\x06\x00\x00\x00\x00\x00\x00\x00ya
 sed 's/attention\.key_length\x04\x00\x00\x00\x08/attention.key_length\x04\x00\x00\x00\x06/' heads.gguf >case.sizes.gguf
 sed 's/llama\.tenon\.rope_low/llama.tenon.rope_lax/; s/llama\.rope\.freq_base/llama.rope.freq_bass/' published.gguf >case.base.gguf
 
+sed 's/blk\.0\.attn_q_norm/blk.0.attn_x_norm/' qwen3.gguf >case.norms.gguf
+
 # metadata and tensors changed in the file: refused, or a model, but never a signal
 python3 - <<'END'
 import struct
@@ -314,6 +340,9 @@ cases = {"heads": number(b"gpt2.attention.head_count", 2, 3), "layers": number(b
     "form": sub(b"\x1c\0\0\0\0\0\0\0tokenizer.ggml.add_bos_token\x07\0\0\0\x01",
     b"\x13\0\0\0\0\0\0\0tenon.tokenizer.nfc\x08\0\0\0\x02\0\0\0\0\0\0\0no"),
     "nan": good[:-32] + struct.pack("<f", float("nan")) + good[-28:]}
+with open("qwen3.gguf", "rb") as f:
+    good = f.read()
+cases["size"] = sub(b"blk.1.attn_k_norm.weight" + struct.pack("<IQ", 1, 10), b"blk.1.attn_k_norm.weight" + struct.pack("<IQ", 1, 11))
 for name, data in cases.items():
     with open("case.%s.gguf" % name, "wb") as f:
         f.write(data)
@@ -328,7 +357,9 @@ fewer 3 blk.1.*is not one of
 context 3 position_embd.weight is not of the shape
 huge 3 embedding_length is missing, or not
 zero 3 feed_forward_length is missing, or not
-arch 3 neither gpt2, llama nor qwen2
+arch 3 neither gpt2, llama, qwen2 nor qwen3
+norms 3 blk.0.attn_q_norm.weight is missing
+size 3 blk.1.attn_k_norm.weight is not of the shape
 kind 3 tokenizer.ggml.pre
 name 3 blk.1.ffn_up.weight is missing
 merge 3 merge [0-9]* is not of two tokens

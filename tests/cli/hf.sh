@@ -45,7 +45,7 @@ for name in gpt2 llama bert; do
 done
 
 # ---- every family, every type ----
-for name in gpt2 llama mistral qwen2 bert roberta; do
+for name in gpt2 llama mistral qwen2 qwen3 bert roberta; do
 	for type in F32 F16 BF16; do
 		make_folder $name $name-$type --type $type
 		timport -q --as model $name-$type -o $name-$type.ten && texport -q --to hf -o $name-$type.out $name-$type.ten
@@ -130,6 +130,11 @@ run 'a window that is not given is the usual one' 3 '' '~sliding_window. is 4096
 sed -i '1s/{/{"use_sliding_window": false,/' bad/config.json
 fails 'of which qwen2 alone can say no' 3 timport --as model bad -o bad.ten
 refused 'windows of qwen2' 'use_sliding_window. is not false' qwen2 --set use_sliding_window=true
+refused 'windows of qwen3' 'use_sliding_window. is not false' qwen3 --set use_sliding_window=true
+refused 'biases of qwen3' 'attention_bias. is not false' qwen3 --set attention_bias=true
+refused 'a head size that is not said is 128' 'q_proj.weight has another shape than' qwen3 --set head_dim=null
+refused 'a norm of heads that is missing' 'tensor model.layers.1.self_attn.k_norm.weight is missing' qwen3 --drop model.layers.1.self_attn.k_norm.weight
+refused 'norms of heads in llama' 'tensor model.layers.0.self_attn.q_norm.weight is not one of' llama --add model.layers.0.self_attn.q_norm.weight=6
 refused 'other scaling' 'rope_scaling .yarn. is not supported' llama --set 'rope_scaling={"rope_type": "yarn", "factor": 2.0}'
 refused 'scaling without its numbers' 'has no .original_max_position_embeddings.' llama --set 'rope_scaling={"rope_type": "llama3", "factor": 2.0, "low_freq_factor": 1, "high_freq_factor": 4}'
 refused 'scaling that shrinks' 'rope_factor is 0.5' llama --set 'rope_scaling={"rope_type": "linear", "factor": 0.5}'
@@ -243,6 +248,29 @@ is 'in Jinja' "$(python3 -c 'import json; print(json.load(open("chatty/tokenizer
     "{% for message in messages %}{% if message['role'] == 'system' %}{{ '<|im_start|>system\\n' + message['content'] + '<|im_end|>\\n' }}"
 ok 'adapters are merged' sh -c 'tgraft -q --lora 2 init.ten -o l.ten && texport -q --to hf -o merged l.ten && cmp merged/model.safetensors gpt/model.safetensors'
 
+# ---- norms of heads, trained ----
+make_folder qwen3 normed --vocab 300 && timport -q --as model normed --vocab vocab.ten -o normed.ten
+ttok -q -m vocab.ten stories.txt | tpack -q -l 32 -o train.ten
+learn() { tpretrain -q -m normed.ten --steps 6 -b 8 --lr 1e-3 --warmup 1 "$@" train.ten; }
+ok 'norms of heads are trained' learn -j1 -o j1.ten
+for how in -j2 -j3 '-j1 --recompute' '-j2 --recompute'; do
+	rm -f other.ten
+	run "with $how" 0 '' '' learn $how -o other.ten
+	ok "with $how: the same bytes" cmp j1.ten other.ten
+done
+number() { tdump --jsonl $1 | python3 -c 'import json, sys; print(json.loads(sys.stdin.readline())[sys.argv[1]])' $2; }
+for part in query key; do
+	ok "those of the $part have moved" [ "$(number j1.ten block.1.${part}_norm.weight)" != "$(number normed.ten block.1.${part}_norm.weight)" ]
+done
+ok 'and go out and in' sh -c 'texport -q --to hf -o moved j1.ten && timport -q --as model moved --vocab vocab.ten | texport -q --to hf -o moved2 && diff -r moved moved2'
+learn -j1 --log full.ten -o other2.ten && learn -j1 --micro 3 --log micro.ten -o other3.ten
+ok 'micro-batches give the loss of the whole' awk -F, 'NR == FNR { a[FNR] = $2; next } FNR > 1 { d = a[FNR] - $2; if (d < -1e-5 || d > 1e-5) exit 1 }' \
+    <(tdump --csv full.ten) <(tdump --csv micro.ten)
+"$BUILD/tests/support/alter" key config.qk_norm 0 <normed.ten >plain.ten
+fails 'norms that the configuration denies' 3 teval -q -m plain.ten train.ten
+"$BUILD/tests/support/alter" key config.arch gpt2 <normed.ten >plain.ten
+fails 'norms of heads in gpt2' 3 teval -q -m plain.ten train.ten
+
 # ---- BERT with its word list, in, trained and out ----
 printf '%s\n' '[PAD]' '[UNK]' '[CLS]' '[SEP]' '[MASK]' . the '##re' a good bad fox was >words.txt
 timport -q --as tokenizer words.txt -o words.ten
@@ -264,9 +292,10 @@ run 'hides words' 0 '' '' sh -c "ttok -q --words -m wordy.ten stories.txt | tpac
 
 # ---- PEFT ----
 ttok -q -m vocab.ten stories.txt | tpack -q -l 32 -o train.ten
+make_folder qwen3 normed --vocab 300 && timport -q --as model normed --vocab vocab.ten -o normed.ten
 tmask -q -m vocab.ten train.ten -o masked.ten
-for arch in gpt2 llama bert; do
-	tinit -q --arch $arch --layers 2 --heads 2 --width 32 --context 64 --vocab vocab.ten -o base.ten
+for arch in gpt2 llama qwen3 bert; do
+	[ $arch = qwen3 ] && cp normed.ten base.ten || tinit -q --arch $arch --layers 2 --heads 2 --width 32 --context 64 --vocab vocab.ten -o base.ten
 	data=train.ten
 	[ $arch = bert ] && data=masked.ten
 	for targets in query query,value query,key,value,out,up,down key,value down; do

@@ -106,6 +106,8 @@ while read -r name family tokenizer tokens form changes; do
 	examine $name $form
 done <<'END'
 qwen2 qwen2 qwen2 702 nfc
+qwen3 qwen3 qwen2 702 nfc
+norms qwen3 many 701 plain --set rope_scaling={"type":"linear","factor":2.5}
 smollm llama smollm 700 plain --set rope_scaling=null
 whole llama many 701 plain --set rope_scaling=null
 heads mistral many 701 plain

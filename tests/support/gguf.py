@@ -104,7 +104,7 @@ def encode(kind, x):
 NAMES = {"embed.token": "token_embd.weight", "embed.position": "position_embd.weight", "norm.weight": "output_norm.weight",
          "norm.bias": "output_norm.bias", "head.weight": "output.weight"}
 PARTS = {"norm1": "attn_norm", "norm2": "ffn_norm", "query": "attn_q", "key": "attn_k", "value": "attn_v",
-         "out": "attn_output", "gate": "ffn_gate", "up": "ffn_up", "down": "ffn_down"}
+         "out": "attn_output", "query_norm": "attn_q_norm", "key_norm": "attn_k_norm", "gate": "ffn_gate", "up": "ffn_up", "down": "ffn_down"}
 
 
 def neighbours(rows, heads):

@@ -3,7 +3,7 @@
                 [--rename OLD=NEW] [--reshape NAME=SHAPE] [--copy NEW=OLD] [--buffer NAME=KIND:N] [--bare] [--vocab N]
 
 A small model with pseudo-random weights as Hugging Face's libraries save one, and rows.safetensors, a batch of ids
-and labels. FAMILY is gpt2, llama, mistral, qwen2, bert or roberta. --set changes config.json,
+and labels. FAMILY is gpt2, llama, mistral, qwen2, qwen3, bert or roberta. --set changes config.json,
 the others the tensors; shapes are like 3x4, kinds of buffers causal, low, turns, count and nan. --bare leaves the language
 head and the model's prefix away; --vocab gives it N tokens instead of 37."""
 import argparse
@@ -64,10 +64,11 @@ def gpt2():
 
 
 def llama(family):
-    names = {"llama": "LlamaForCausalLM", "mistral": "MistralForCausalLM", "qwen2": "Qwen2ForCausalLM"}
+    names = {"llama": "LlamaForCausalLM", "mistral": "MistralForCausalLM", "qwen2": "Qwen2ForCausalLM",
+             "qwen3": "Qwen3ForCausalLM"}
     config = {"architectures": [names[family]], "model_type": family, "vocab_size": 37, "hidden_size": 24, "intermediate_size": 40,
               "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 32,
-              "hidden_act": "silu", "rms_norm_eps": 1e-6, "rope_theta": 10000.0, "tie_word_embeddings": family == "qwen2"}
+              "hidden_act": "silu", "rms_norm_eps": 1e-6, "rope_theta": 10000.0, "tie_word_embeddings": family in ("qwen2", "qwen3")}
     head = 6
     if family == "llama":
         config["rope_scaling"] = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
@@ -75,6 +76,10 @@ def llama(family):
     if family == "mistral":
         config["head_dim"] = head = 8
         config["sliding_window"] = None
+    if family == "qwen3":
+        config.update({"head_dim": 10, "rope_theta": 1000000.0, "attention_bias": False, "use_sliding_window": False, "sliding_window": None,
+                       "max_window_layers": 2})
+        head = 10
     t = {"model.embed_tokens.weight": (37, 24)}
     for i in range(2):
         b = "model.layers.%d." % i
@@ -84,8 +89,10 @@ def llama(family):
                   b + "mlp.gate_proj.weight": (40, 24), b + "mlp.up_proj.weight": (40, 24), b + "mlp.down_proj.weight": (24, 40)})
         if family == "qwen2":
             t.update({b + "self_attn.q_proj.bias": (24,), b + "self_attn.k_proj.bias": (12,), b + "self_attn.v_proj.bias": (12,)})
+        if family == "qwen3":
+            t.update({b + "self_attn.q_norm.weight": (head,), b + "self_attn.k_norm.weight": (head,)})
     t["model.norm.weight"] = (24,)
-    if family != "qwen2":
+    if not config["tie_word_embeddings"]:
         t["lm_head.weight"] = (37, 24)
     return config, t
 

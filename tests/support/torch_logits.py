@@ -86,11 +86,15 @@ def llama(c, w, ids):
         a, b = x.reshape(*x.shape[:2], count, size).split(size // 2, 3)
         return torch.cat((a * co - b * si, b * co + a * si), 3).reshape(x.shape)
 
+    def norm_heads(x, count, name):
+        return norm(x.reshape(*x.shape[:2], count, size), name).reshape(x.shape) if name + ".weight" in w else x
+
     x = w["model.embed_tokens.weight"][ids]
     for i in range(c["num_hidden_layers"]):
         b = "model.layers.%d." % i
         y = norm(x, b + "input_layernorm")
         q, k, v = (dense(y, b + "self_attn.%s_proj" % p) for p in "qkv")
+        q, k = norm_heads(q, heads, b + "self_attn.q_norm"), norm_heads(k, kv, b + "self_attn.k_norm")
         x = x + dense(attend(turn(q, heads), turn(k, kv), v, heads, kv, causal), b + "self_attn.o_proj")
         y = norm(x, b + "post_attention_layernorm")
         x = x + dense(silu(dense(y, b + "mlp.gate_proj")) * dense(y, b + "mlp.up_proj"), b + "mlp.down_proj")

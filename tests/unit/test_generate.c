@@ -20,6 +20,8 @@ static const struct config gpt2 = {.arch = ARCH_GPT2, .layers = 2, .heads = 3, .
     .hidden = 530, .context = 300, .vocab = 101, .tied = true};
 static const struct config llama = {.arch = ARCH_LLAMA, .layers = 2, .heads = 4, .kv_heads = 2,
     .width = 40, .hidden = 52, .context = 300, .vocab = 67};
+static const struct config normed = {.arch = ARCH_LLAMA, .layers = 2, .heads = 4, .kv_heads = 2,
+    .width = 40, .hidden = 52, .context = 300, .vocab = 67, .head_size = 14, .qk_norm = true, .tied = true};
 
 enum { PROMPTS = 7, LONGEST = 300 };
 static const size_t lengths[PROMPTS] = {1, 5, 140, 2, 289, 17, 129};
@@ -143,6 +145,7 @@ test_full(void **state)
 	(void)state;
 	check_against_full(&gpt2);
 	check_against_full(&llama);
+	check_against_full(&normed);
 }
 
 /* Bits are the same alone, in company, with few slots, with other threads. */

@@ -139,6 +139,29 @@ test_norms(void **state)
 	free(b);
 }
 
+/* Heads of rows that are further apart: the bits of the norm of each alone, in place; the rest stays. */
+static void
+test_headnorm(void **state)
+{
+	(void)state;
+	enum { N = 5, HEADS = 3, HD = 22, C = HEADS * HD, LD = C + 7 };
+	float *y = numbers(N * LD), *g = numbers(HD);
+	float was[N * LD], raw[N * C], rstd[N * HEADS], want[HD], r;
+	memcpy(was, y, sizeof was);
+	headnorm_forward(y, LD, raw, rstd, g, N, HEADS, HD, 1e-5f);
+	for (size_t i = 0; i < N; i++) {
+		for (size_t k = 0; k < HEADS; k++) {
+			rmsnorm_forward(want, &r, was + i * LD + k * HD, g, 1, HD, 1e-5f);
+			assert_memory_equal(y + i * LD + k * HD, want, sizeof want);
+			assert_memory_equal(&rstd[i * HEADS + k], &r, sizeof r);
+		}
+		assert_memory_equal(raw + i * C, was + i * LD, C * sizeof *raw);
+		assert_memory_equal(y + i * LD + C, was + i * LD + C, 7 * sizeof *y);
+	}
+	free(y);
+	free(g);
+}
+
 /* PyTorch's values in double, and the asymptotes. */
 static void
 test_activations(void **state)
@@ -280,6 +303,8 @@ all_kernels(struct work *k, int threads)
 	layernorm_backward(k->a, k->h, k->h + COLUMNS, k->d, k->b, k->mean, k->rstd, k->g, n, c);
 	rmsnorm_forward(k->a + SIZE, k->rstd, k->b, k->g, n, c, 1e-5f);
 	rmsnorm_backward(k->a, k->h, k->d, k->b, k->rstd, k->g, n, c);
+	headnorm_forward(k->a + SIZE, c, k->e, k->e + SIZE, k->g, n, c / 18, 18, 1e-5f);
+	headnorm_backward(k->a, c, k->h, k->e, k->e + SIZE, k->g, n, c / 18, 18);
 	for (enum act act = ACT_GELU_TANH; act <= ACT_RELU; act++) {
 		act_forward(act, k->a + SIZE, k->b, k->g, n, c);
 		act_backward(act, k->e, k->h, k->a, k->b, n, c);
@@ -432,6 +457,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_exponentials),
 	    cmocka_unit_test(test_norms),
+	    cmocka_unit_test(test_headnorm),
 	    cmocka_unit_test(test_activations),
 	    cmocka_unit_test(test_xent),
 	    cmocka_unit_test(test_dropout),

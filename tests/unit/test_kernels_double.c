@@ -152,6 +152,39 @@ test_rmsnorm(void **state)
 	}
 }
 
+/* c is the size of a head, variant their number; a row has three numbers more, which stay as they are. */
+static void
+headnorm_f(struct ctx *k)
+{
+	memcpy(k->y, k->in[0], k->ny * sizeof *k->y);
+	headnorm_forward(k->y, (size_t)k->variant * k->c + 3, k->x, k->rstd, k->in[1], k->n, (size_t)k->variant, k->c, 1e-2);
+}
+
+static void
+headnorm_b(struct ctx *k)
+{
+	double *d = k->grad[0];
+	memcpy(d, k->w, k->len[0] * sizeof *d);
+	headnorm_backward(d, (size_t)k->variant * k->c + 3, k->grad[1], k->x, k->rstd, k->in[1], k->n, (size_t)k->variant, k->c);
+	for (size_t i = 0; i < k->len[0]; i++)
+		d[i] += OFFSET;
+}
+
+static void
+test_headnorm(void **state)
+{
+	(void)state;
+	for (int heads = 1; heads <= 2; heads++)
+		FOR_SHAPES {
+			struct ctx k = {.forward = headnorm_f, .backward = headnorm_b, .variant = heads};
+			size_t ld = (size_t)heads * c + 3;
+			setup(&k, n, c, n * ld, c, 0, n * ld);
+			free(k.rstd);
+			k.rstd = numbers(n * (size_t)heads);
+			check(&k);
+		}
+}
+
 static void
 act_f(struct ctx *k)
 {
@@ -417,6 +450,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_layernorm),
 	    cmocka_unit_test(test_rmsnorm),
+	    cmocka_unit_test(test_headnorm),
 	    cmocka_unit_test(test_activations),
 	    cmocka_unit_test(test_sums),
 	    cmocka_unit_test(test_embedding),

@@ -115,7 +115,7 @@ test_bert(void **state)
 	check_model(c, 0.2);
 }
 
-/* RoBERTa's places, Qwen2's biases, a head size of its own, stretched rotary positions. */
+/* RoBERTa's places, Qwen2's biases, Qwen3's norms of heads, a head size of its own, stretched rotary positions. */
 static void
 test_variants(void **state)
 {
@@ -129,6 +129,12 @@ test_variants(void **state)
 	c = llama;
 	c.head_size = 6;
 	c.rope = (struct rope_scaling){ROPE_LLAMA3, 8, 1, 4, 5};
+	check_model(c, 0);
+	c = llama;
+	c.qk_norm = true;
+	check_model(c, 0.2);
+	c.head_size = 6;
+	c.tied = true;
 	check_model(c, 0);
 }
 

@@ -6,8 +6,9 @@
 static const struct {
 	const char *name;
 	enum arch arch;
-	bool qkv_bias;
-} archs[] = {{"gpt2", ARCH_GPT2, false}, {"llama", ARCH_LLAMA, false}, {"qwen2", ARCH_LLAMA, true}};
+	bool qkv_bias, qk_norm;
+} archs[] = {{"gpt2", ARCH_GPT2, false, false}, {"llama", ARCH_LLAMA, false, false}, {"qwen2", ARCH_LLAMA, true, false},
+    {"qwen3", ARCH_LLAMA, false, true}};
 
 static const struct {
 	enum slot slot;
@@ -23,6 +24,8 @@ static const struct {
     {SLOT_Q_B, "blk.attn_qkv.bias", "blk.attn_q.bias"},
     {SLOT_K_B, "blk.attn_qkv.bias", "blk.attn_k.bias"},
     {SLOT_V_B, "blk.attn_qkv.bias", "blk.attn_v.bias"},
+    {SLOT_Q_NORM, NULL, "blk.attn_q_norm.weight"},
+    {SLOT_K_NORM, NULL, "blk.attn_k_norm.weight"},
     {SLOT_OUT, "blk.attn_output.weight", "blk.attn_output.weight"},
     {SLOT_OUT_B, "blk.attn_output.bias", "blk.attn_output.bias"},
     {SLOT_NORM2, "blk.ffn_norm.weight", "blk.ffn_norm.weight"},
@@ -41,7 +44,7 @@ const char *
 gguf_arch(const struct config *c)
 {
 	for (size_t i = 0; i < sizeof archs / sizeof *archs; i++)
-		if (archs[i].arch == c->arch && archs[i].qkv_bias == c->qkv_bias)
+		if (archs[i].arch == c->arch && archs[i].qkv_bias == c->qkv_bias && archs[i].qk_norm == c->qk_norm)
 			return archs[i].name;
 	return NULL;
 }
@@ -53,6 +56,7 @@ gguf_set_arch(struct config *c, const void *name, size_t n)
 		if (strlen(archs[i].name) == n && memcmp(archs[i].name, name, n) == 0) {
 			c->arch = archs[i].arch;
 			c->qkv_bias = archs[i].qkv_bias;
+			c->qk_norm = archs[i].qk_norm;
 			return true;
 		}
 	return false;
@@ -86,12 +90,19 @@ gguf_joined(const struct config *c, const struct params *p, size_t i)
 	return n;
 }
 
+/* llama itself, not its variants. */
+bool
+gguf_plain_llama(const struct config *c)
+{
+	return c->arch == ARCH_LLAMA && !c->qkv_bias && !c->qk_norm;
+}
+
 size_t
 gguf_row(const struct config *c, const struct param *it, size_t r)
 {
 	size_t half = config_head_dim(c) / 2, in = r % (2 * half);
 	bool turned = it->slot == SLOT_Q || it->slot == SLOT_K || it->slot == SLOT_Q_B || it->slot == SLOT_K_B;
-	return config_traits(c)->rotary && !c->qkv_bias && turned ? r - in + in / 2 + in % 2 * half : r;
+	return gguf_plain_llama(c) && turned ? r - in + in / 2 + in % 2 * half : r;
 }
 
 double

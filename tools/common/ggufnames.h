@@ -1,5 +1,5 @@
 /* ggufnames.h - which tensor of GGUF each tensor of a model is, and what llama.cpp calls families and
- * rules: its architectures are gpt2, llama and qwen2. */
+ * rules: its architectures are gpt2, llama, qwen2 and qwen3. */
 #ifndef TENON_TOOLS_GGUFNAMES_H
 #define TENON_TOOLS_GGUFNAMES_H
 
@@ -9,7 +9,8 @@
 #include "model/params.h"
 #include "text/vocab.h"
 
-/* general.architecture of a configuration of gpt2 or llama: llama with biases of query, key and value is qwen2. */
+/* general.architecture of a configuration of gpt2 or llama: llama with biases of query, key and value is qwen2, with norms of
+ * queries and keys qwen3. */
 const char *gguf_arch(const struct config *c);
 /* Sets the family that the n bytes at `name` are, and nothing else; false when it is none of these. */
 bool gguf_set_arch(struct config *c, const void *name, size_t n);
@@ -19,8 +20,10 @@ bool gguf_set_arch(struct config *c, const void *name, size_t n);
 bool gguf_name(const struct config *c, const struct param *it, char name[GGUF_MAX_NAME + 1]);
 /* How many tensors of the table from the i-th on are one. */
 size_t gguf_joined(const struct config *c, const struct params *p, size_t i);
+/* The architecture is llama: alone in it rotary positions turn neighbours, and waves may be stretched as LLaMA 3's are. */
+bool gguf_plain_llama(const struct config *c);
 /* Which row of the model's tensor is row r of the part that it is: rotary positions turn the halves of a head against each
- * other here and in qwen2, neighbours in llama. */
+ * other here and in qwen2 and qwen3, neighbours in llama. */
 size_t gguf_row(const struct config *c, const struct param *it, size_t r);
 
 /* What the frequency of pair i of a head is divided by, (head / 2) numbers of a tensor of this name: LLaMA 3's scaling, of

@@ -1,4 +1,4 @@
-/* texport --to gguf: the tensors and the metadata of the architectures gpt2, llama and qwen2 of llama.cpp. */
+/* texport --to gguf: the tensors and the metadata of the architectures gpt2, llama, qwen2 and qwen3 of llama.cpp. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,8 +43,9 @@ check_parts(const struct config *c, const char *path)
 		what = "has no norm after its last block, without which GGUF's models are not";
 	else if (c->post_norm)
 		what = "has its norms after each sum, where GGUF's models have them before each branch";
-	else if (c->qkv_bias && c->rope.kind == ROPE_LLAMA3)
-		what = "has biases of query, key and value and LLaMA 3's scaling of positions, which no architecture of GGUF has both";
+	else if (c->rope.kind == ROPE_LLAMA3 && !gguf_plain_llama(c))
+		what = c->qkv_bias ? "has biases of query, key and value and LLaMA 3's scaling of positions, which no architecture of GGUF has both"
+		    : "has norms of queries and keys and LLaMA 3's scaling of positions, which no architecture of GGUF has both";
 	if (what)
 		cli_die(ERR_DATA, "%s: the model %s", path, what);
 }

@@ -81,7 +81,12 @@ put_llama(FILE *f, const struct config *c)
 	put_number(f, "rms_norm_eps", c->norm_eps);
 	put_number(f, "rope_theta", c->rope_theta);
 	put_rope(f, &c->rope);
-	fputs(c->qkv_bias ? "  \"use_sliding_window\": false,\n" : "  \"attention_bias\": false,\n  \"mlp_bias\": false,\n", f);
+	if (c->qkv_bias)
+		fputs("  \"use_sliding_window\": false,\n", f);
+	else if (c->qk_norm)
+		fputs("  \"attention_bias\": false,\n  \"use_sliding_window\": false,\n", f);
+	else
+		fputs("  \"attention_bias\": false,\n  \"mlp_bias\": false,\n", f);
 }
 
 static void
@@ -128,12 +133,13 @@ put_config(struct outfolder *to, const struct config *c, const struct vocab *v, 
 	static const char *const names[ARCH_COUNT][2] = {
 	    [ARCH_GPT2] = {"GPT2LMHeadModel", "GPT2Model"}, [ARCH_LLAMA] = {"LlamaForCausalLM", "LlamaModel"},
 	    [ARCH_BERT] = {"BertForMaskedLM", "BertModel"}, [ARCH_ROBERTA] = {"RobertaForMaskedLM", "RobertaModel"}};
-	static const char *const qwen2[2] = {"Qwen2ForCausalLM", "Qwen2Model"};
+	static const char *const qwen[2][2] = {{"Qwen2ForCausalLM", "Qwen2Model"}, {"Qwen3ForCausalLM", "Qwen3Model"}};
 	static const char *const types[] = {"float32", "float16", "bfloat16"};
 	struct text_file t;
 	text_open(&t, to, "config.json");
 	fprintf(t.f, "{\n  \"architectures\": [\n    \"%s\"\n  ],\n  \"model_type\": \"%s\",\n",
-	    c->qkv_bias ? qwen2[c->headless] : names[c->arch][c->headless], c->qkv_bias ? "qwen2" : config_traits(c)->name);
+	    c->qkv_bias || c->qk_norm ? qwen[c->qk_norm][c->headless] : names[c->arch][c->headless],
+	    c->qkv_bias ? "qwen2" : c->qk_norm ? "qwen3" : config_traits(c)->name);
 	(c->arch == ARCH_GPT2 ? put_gpt2 : config_traits(c)->encoder ? put_bert : put_llama)(t.f, c);
 	put_size(t.f, "vocab_size", c->vocab);
 	put_id(t.f, "bos_token_id", v ? v->begin : -1);

@@ -1,4 +1,4 @@
-/* timport --as model FILE.gguf: a model of the architectures gpt2, llama and qwen2 of llama.cpp. */
+/* timport --as model FILE.gguf: a model of the architectures gpt2, llama, qwen2 and qwen3 of llama.cpp. */
 #include "import/ggufmodel.h"
 
 #include <fcntl.h>
@@ -126,7 +126,7 @@ read_rope(struct loading *l)
 	double factor = get_real(l, "rope.scaling.factor", get_real(l, "rope.scale_linear", 0));
 	if (!none && factor != 0)
 		c->rope = (struct rope_scaling){.kind = ROPE_LINEAR, .factor = factor};
-	l->divisors = c->qkv_bias ? NULL : gguf_find(&l->g, GGUF_ROPE_FREQS);
+	l->divisors = gguf_plain_llama(c) ? gguf_find(&l->g, GGUF_ROPE_FREQS) : NULL;
 }
 
 static void
@@ -136,7 +136,7 @@ read_config(struct loading *l)
 	struct config *c = &l->cfg;
 	const struct gguf_value *name = gguf_get(&l->g, "general.architecture");
 	if (!name || name->kind != GGUF_STRING || !gguf_set_arch(c, name->data, name->n))
-		cli_die(ERR_DATA, "%s: general.architecture is neither gpt2, llama nor qwen2", l->path);
+		cli_die(ERR_DATA, "%s: general.architecture is neither gpt2, llama, qwen2 nor qwen3", l->path);
 	c->layers = get_size(l, "block_count", 0);
 	c->heads = get_size(l, "attention.head_count", 0);
 	c->kv_heads = get_size(l, "attention.head_count_kv", c->heads);

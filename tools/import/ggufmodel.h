@@ -7,7 +7,7 @@
 #include "gguf.h"
 #include "text/vocab.h"
 
-/* A file of llama.cpp's architectures gpt2, llama or qwen2 -> a model. */
+/* A file of llama.cpp's architectures gpt2, llama, qwen2 or qwen3 -> a model. */
 void import_gguf(const char *path, const char *output, bool quiet);
 
 /* The vocabulary that the metadata has, with a template if it is one of those that are built in (else it is said). ERR_DATA

@@ -5,22 +5,23 @@
 
 #include "base/loadjson.h"
 
-enum { MAX_CONFIG = 1 << 20, USUAL_WINDOW = 4096 };
+enum { MAX_CONFIG = 1 << 20, USUAL_WINDOW = 4096, USUAL_HEAD = 128 };
 
 static const struct family {
 	const char *type;             /* model_type */
 	enum arch arch;
 	const char *whole, *bare;     /* architectures with and without a language head */
 	const char *also;             /* with the language head and more, which is left out */
-	bool qkv_bias;
+	bool qkv_bias, qk_norm;
 	bool windows;                 /* attention sees sliding windows unless the file says otherwise */
 } families[] = {
-    {"gpt2", ARCH_GPT2, "GPT2LMHeadModel", "GPT2Model", NULL, false, false},
-    {"llama", ARCH_LLAMA, "LlamaForCausalLM", "LlamaModel", NULL, false, false},
-    {"mistral", ARCH_LLAMA, "MistralForCausalLM", "MistralModel", NULL, false, true},
-    {"qwen2", ARCH_LLAMA, "Qwen2ForCausalLM", "Qwen2Model", NULL, true, false},
-    {"bert", ARCH_BERT, "BertForMaskedLM", "BertModel", "BertForPreTraining", false, false},
-    {"roberta", ARCH_ROBERTA, "RobertaForMaskedLM", "RobertaModel", NULL, false, false},
+    {"gpt2", ARCH_GPT2, "GPT2LMHeadModel", "GPT2Model", NULL, false, false, false},
+    {"llama", ARCH_LLAMA, "LlamaForCausalLM", "LlamaModel", NULL, false, false, false},
+    {"mistral", ARCH_LLAMA, "MistralForCausalLM", "MistralModel", NULL, false, false, true},
+    {"qwen2", ARCH_LLAMA, "Qwen2ForCausalLM", "Qwen2Model", NULL, true, false, false},
+    {"qwen3", ARCH_LLAMA, "Qwen3ForCausalLM", "Qwen3Model", NULL, false, true, false},
+    {"bert", ARCH_BERT, "BertForMaskedLM", "BertModel", "BertForPreTraining", false, false, false},
+    {"roberta", ARCH_ROBERTA, "RobertaForMaskedLM", "RobertaModel", NULL, false, false, false},
 };
 
 /* What our models always do, as config.json says it; absent is as good. */
@@ -169,7 +170,7 @@ static int
 get_llama(const json_t *j, struct config *c, struct err *e)
 {
 	if (get_sizes(j, c, e) || get_size(j, "num_key_value_heads", c->heads, &c->kv_heads, e) ||
-	    get_size(j, "head_dim", c->width / c->heads + (c->width < c->heads), &c->head_size, e) ||
+	    get_size(j, "head_dim", c->qk_norm ? USUAL_HEAD : c->width / c->heads + (c->width < c->heads), &c->head_size, e) ||
 	    get_real(j, "rms_norm_eps", 1e-6, &c->norm_eps, e) || get_bool(j, "tie_word_embeddings", false, &c->tied, e) ||
 	    check_word(j, "hidden_act", "silu", "swish", e) || get_rope(j, c, e))
 		return -1;
@@ -215,7 +216,7 @@ find_family(const json_t *j, bool *bare, struct err *e)
 		err_set(e, ERR_DATA, "architecture `%.60s' is not supported; of %s, %s and %s are", name ? name : "", type, f->whole, f->bare);
 		return NULL;
 	}
-	err_set(e, ERR_DATA, "model_type `%.60s' is not supported; gpt2, llama, mistral, qwen2, bert and roberta are", type ? type : "");
+	err_set(e, ERR_DATA, "model_type `%.60s' is not supported; gpt2, llama, mistral, qwen2, qwen3, bert and roberta are", type ? type : "");
 	return NULL;
 }
 
@@ -228,7 +229,7 @@ read_config(struct config *c, const json_t *j, struct err *e)
 	const struct family *f = find_family(j, &bare, e);
 	if (!f)
 		return -1;
-	*c = (struct config){.arch = f->arch, .qkv_bias = f->qkv_bias};
+	*c = (struct config){.arch = f->arch, .qkv_bias = f->qkv_bias, .qk_norm = f->qk_norm};
 	bool encoder = config_traits(c)->encoder;
 	if (get_size(j, "vocab_size", 0, &c->vocab, e) ||
 	    (f->arch == ARCH_GPT2 ? get_gpt2 : encoder ? get_bert : get_llama)(j, c, e) ||
