@@ -181,7 +181,8 @@ demo: all
 ## demo-tune: a search over settings of fine-tuning, in tune/
 ## demo-dpo: the same model after preferences, in dpo/
 ## demo-rlhf: round after round of judgements, rewards and policy optimisation, in rlhf/
-demos = bert contrastive classify tag chat tune dpo rlhf
+## demo-irl: a reward learnt from demonstrations, and a policy that does likewise, in irl/
+demos = bert contrastive classify tag chat tune dpo rlhf irl
 $(demos:%=demo-%): demo-%: all
 	@$(MAKE) --no-print-directory -f pipelines/$*.mk BIN=$(abspath $(BUILD))/bin
 

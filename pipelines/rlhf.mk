@@ -95,43 +95,21 @@ $(OUT)/$1/reward.txt: $(OUT)/$1/reward.ten $(OUT)/$1/pairs.judge.ten
 	$(tool)teval --reward -m $(OUT)/$1/reward.ten $(OUT)/$1/pairs.judge.ten > $$@.tmp
 	mv $$@.tmp $$@
 
-$(OUT)/$1/policy.ten: $(OUT)/$2/policy.ten $(OUT)/$1/reward.ten $(OUT)/prompts.chats.ten $(OUT)/held.chats.ten
-	$(tool)tppo -m $(OUT)/$2/policy.ten --reward '$(tool)tscore -q -j 1 -m $(OUT)/$1/reward.ten' -n $(TOKENS) --steps $(PPO_STEPS) \
-	    -b $(PPO_BATCH) --minibatch 32 --lr $(PPO_LR) --kl $(KL) --kl-target $(KL_TARGET) --kl-horizon 1000 -s $(SEED) $(OPTIONS) \
-	    --eval $(OUT)/held.chats.ten --eval-every 10 --rollouts $(OUT)/$1/rollouts.ten --log $(OUT)/$1/run.ten -o $$@ $(OUT)/prompts.chats.ten
-$(OUT)/$1/run.ten: $(OUT)/$1/policy.ten
-
-$(OUT)/$1/held.jsonl: $(OUT)/$1/policy.ten $(OUT)/held.txt
-	$$(call answers,$(OUT)/$1/policy.ten,$(OUT)/held.txt,,2) > $$@.tmp
-	mv $$@.tmp $$@
 $(OUT)/$1/wins.txt: $(OUT)/0/held.jsonl $(OUT)/$1/held.jsonl $(OUT)/$1/judge.ten
 	python3 $(here)winrate.py --scores '$(tool)tscore -q -m $(OUT)/$1/judge.ten' $(OUT)/0/held.jsonl $(OUT)/$1/held.jsonl > $$@.tmp
 	mv $$@.tmp $$@
-# what the panel sees of it only dimly
-$(OUT)/$1/quality.txt: $(OUT)/0/held.jsonl $(OUT)/$1/held.jsonl
-	python3 $(here)winrate.py --scores '$(QUALITY)' $(OUT)/0/held.jsonl $(OUT)/$1/held.jsonl > $$@.tmp
-	mv $$@.tmp $$@
-
-$(OUT)/$1/run.csv: $(OUT)/$1/run.ten
-	$(tool)tdump --csv $(OUT)/$1/run.ten > $$@.tmp
-	mv $$@.tmp $$@
-$(OUT)/$1/policy.svg: $(OUT)/$1/run.csv $(here)policy.gp
-	gnuplot -e "csv='$(OUT)/$1/run.csv'; svg='$$@'" $(here)policy.gp
 endef
-$(foreach r,$(rounds),$(eval $(call round,$r,$(shell echo $$(($r - 1))))))
+NEAR = --kl $(KL) --kl-target $(KL_TARGET) --kl-horizon 1000
+$(foreach r,$(rounds),$(eval $(call round,$r,$(call before,$r)))$(eval $(call policy_round,$r,$(call before,$r))))
 
 tell_quality = echo "  their hidden quality: $(call said,score.start,$(OUT)/$$r/quality.txt) at first, now $(call said,score.new,$(OUT)/$$r/quality.txt); $(call said,win_rate,$(OUT)/$$r/quality.txt) won"
-# rewritten only when there are more or fewer
-$(OUT)/rounds: FORCE | $(OUT)
-	@echo $(ROUNDS) | cmp -s - $@ || echo $(ROUNDS) > $@
 $(OUT)/summary.txt: $(OUT)/rounds $(foreach r,$(rounds),$(OUT)/$r/wins.txt $(if $(filter panel,$(JUDGE)),$(OUT)/$r/quality.txt) $(OUT)/$r/reward.txt $(OUT)/$r/agreement.txt $(OUT)/$r/run.csv)
 	{ echo "judged by: $(JUDGE)$(if $(filter panel,$(JUDGE)), of the quality that $(QUALITY) gives)"; \
 	  for r in $(rounds); do \
 	    echo; echo "round $$r"; \
 	    echo "  judgements $(call said,judgements,$(OUT)/$$r/agreement.txt), alpha $(call said,alpha,$(OUT)/$$r/agreement.txt)"; \
 	    echo "  reward model: accuracy $(call said,accuracy,$(OUT)/$$r/reward.txt) on pairs that it has not seen; longer is better: $(call said,longer_is_better,$(OUT)/$$r/reward.txt)"; \
-	    awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) c[$$i] = i } NR > 1 && $$c["eval/scores"] != "nan" { s = $$c["eval/scores"]; if (!n++) a = s; k = $$c["eval/kl"]; l = $$c["eval/length"] } \
-	        END { printf "  held-out prompts: reward %.3f to %.3f, KL to the policy before %.2f nats an answer, %.1f tokens\n", a, s, k, l }' $(OUT)/$$r/run.csv; \
+	    $(call tell_policy,$$r); \
 	    echo "  answers against those of the first policy, by the judge: $(call said,win_rate,$(OUT)/$$r/wins.txt) won ($(call said,win_rate.low,$(OUT)/$$r/wins.txt) to $(call said,win_rate.high,$(OUT)/$$r/wins.txt))"; \
 	    $(if $(filter panel,$(JUDGE)),$(tell_quality);) \
 	    echo "  words an answer: $(call said,words.start,$(OUT)/$$r/wins.txt) at first, now $(call said,words.new,$(OUT)/$$r/wins.txt)"; \

@@ -24,7 +24,8 @@ def ask(program, records):
     run = subprocess.run(['sh', '-c', program], input='\n'.join(asked) + '\n', stdout=subprocess.PIPE, text=True)
     said = [json.loads(s) for s in run.stdout.splitlines()]
     if run.returncode or len(said) != len(asked):
-        sys.exit('winrate.py: %s: %d scores for %d answers, status %d' % (program, len(said), len(asked), run.returncode))
+        sys.exit('%s: %s: %d scores for %d answers, status %d' %
+                 (sys.argv[0].rpartition('/')[2], program, len(said), len(asked), run.returncode))
     numbers = iter([s['score'] if isinstance(s, dict) else s for s in said])
     return [[next(numbers) for _ in r['answers']] for r in records]
 
@@ -55,4 +56,5 @@ def main():
     print('words.start: %.2f\nwords.new: %.2f' % tuple(words))
 
 
-main()
+if __name__ == '__main__':
+    main()

@@ -10,7 +10,7 @@ int
 main(int argc, char **argv)
 {
 	static const struct cli_opt opts[] = {
-	    {0, "loss", "NAME", CLI_CHOICE, &judging.loss, "bradley-terry, plackett-luce, rating or liked (default by the data)", 0, 0, judging_rewards, false},
+	    {0, "loss", "NAME", CLI_CHOICE, &judging.loss, "bradley-terry, plackett-luce, rating, liked or demonstration (default by the data)", 0, 0, judging_rewards, false},
 	    {0, "centre", "X", CLI_REAL, &judging.centre, "add X times the squared sum of the rewards of each pair (default 0)", 0, 1e6, 0, false},
 	    {0, "metric", "NAME", CLI_CHOICE, &fine.metric, "choose the best model by loss or accuracy (default loss)", 0, 0, judging_metrics, false},
 	    PATIENCE_OPTION(&fine), ADAPT_OPTIONS(&fine), TRAIN_OPTIONS(&run, "3e-4", true)};

@@ -67,7 +67,7 @@ log_rest(const double *s, const uint32_t *ranks, size_t k, uint32_t from, size_t
 	for (size_t j = 0; j < k; j++)
 		if (ranks[j] >= from)
 			sum += exp(s[j] - most);
-	/* cppcheck-suppress invalidFunctionArg ; the sum is at least 1: `from` is the rank of one of them */
+	/* cppcheck-suppress invalidFunctionArg ; the sum is at least 1: one of them is not better than `from` */
 	return most + log(sum);
 }
 
@@ -91,6 +91,25 @@ reward_listwise(double *d, const double *s, const uint32_t *ranks, size_t k, dou
 	for (size_t i = 0; i < k; i++)
 		d[i] /= choices;
 	return sum / choices + centring(d, s, k, centre);
+}
+
+double
+reward_demonstrations(double *d, const double *s, const uint32_t *ranks, size_t k, double centre)
+{
+	size_t samples;
+	double sum = 0, pull = 0, rest = log_rest(s, ranks, k, 2, &samples), each = 1 / (double)(k - samples);
+	memset(d, 0, k * sizeof *d);
+	/* -log(e^s / (e^s + e^rest)) = -log sigmoid(s - rest) */
+	for (size_t i = 0; i < k; i++)
+		if (ranks[i] < 2) {
+			sum += logistic_loss(s[i] - rest);
+			d[i] = each * logistic_slope(s[i] - rest);
+			pull -= d[i];
+		}
+	for (size_t j = 0; j < k; j++)
+		if (ranks[j] >= 2)
+			d[j] = pull * exp(s[j] - rest);
+	return each * sum + centring(d, s, k, centre);
 }
 
 double

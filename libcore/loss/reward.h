@@ -24,6 +24,18 @@ double reward_pairs(double *d, const double *s, const uint32_t *ranks, size_t k,
  * Centring as there. */
 double reward_listwise(double *d, const double *s, const uint32_t *ranks, size_t k, double centre);
 
+/* Demonstrations, rank 1, against samples, all others, whose order among each other does not count: the mean over
+ * demonstrations i of -log(exp(s_i) / (exp(s_i) + sum over samples j of exp(s_j))). There is at least one of each. Centring as above.
+ *
+ * This is maximum-entropy inverse reinforcement learning (Ziebart et al. 2008) relative to the distribution p that the samples come
+ * from (Boularias, Kober and Peters 2011): of all q that have the demonstrations' expected features the one nearest to p is
+ * proportional to p(y) exp(s(y)), with s in nats, and its likelihood has a partition function that samples of p
+ * estimate. With the demonstration among them the loss is the ranking form of noise-contrastive estimation, whose minimum is the true s
+ * up to a constant for each prompt, for any number of samples (Ma and Collins 2018). Of one demonstration and one sample the
+ * same as reward_pairs without margin. Unlike in reward_listwise demonstrations do not compete with each other, and
+ * samples are never chosen. */
+double reward_demonstrations(double *d, const double *s, const uint32_t *ranks, size_t k, double centre);
+
 /* (s - rating)^2. */
 double reward_rating(double *d, double s, double rating);
 

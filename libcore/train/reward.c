@@ -7,15 +7,16 @@
 #include "loss/reward.h"
 
 static const char *const columns[] = {"accuracy", "margin", NULL};
+static const char *const columns_of_demonstrations[] = {"accuracy", "margin", "chance", NULL};
 
-/* The mean over the pairs that are no ties. */
+/* The mean over the pairs that are no ties; with `first` of pairs with an answer of rank 1 only. */
 static void
-compare(struct judged_sums *sums, double weight, const double *s, const struct candidate *c, size_t k)
+compare(struct judged_sums *sums, double weight, const double *s, const struct candidate *c, size_t k, bool first)
 {
 	double pairs = 0, right = 0, margin = 0;
 	for (size_t i = 0; i < k; i++)
 		for (size_t j = 0; j < k; j++)
-			if (c[i].rank < c[j].rank) {
+			if (c[i].rank < c[j].rank && (c[i].rank == 1 || !first)) {
 				pairs++;
 				margin += s[i] - s[j];
 				right += s[i] > s[j] ? 1 : s[i] < s[j] ? 0 : 0.5;
@@ -39,9 +40,17 @@ record_loss(struct reward_trainer *k, const struct judged *j, const struct candi
 		judged_add(sums, REWARD_MARGIN, j->weight, sign * k->s[0]);
 		return reward_liked(k->d, k->s[0], j->liked);
 	}
-	for (size_t i = 0; i < j->k; i++)
+	bool demonstrated = k->opts.kind == REWARD_DEMONSTRATION;
+	size_t samples = 0;
+	for (size_t i = 0; i < j->k; i++) {
 		ranks[i] = c[i].rank;
-	compare(sums, j->weight, k->s, c, j->k);
+		samples += ranks[i] > 1;
+	}
+	compare(sums, j->weight, k->s, c, j->k, demonstrated);
+	if (demonstrated) {
+		judged_add(sums, REWARD_CHANCE, j->weight, log1p((double)samples));
+		return reward_demonstrations(k->d, k->s, ranks, j->k, k->opts.centre);
+	}
 	if (k->opts.kind == REWARD_LISTWISE)
 		return reward_listwise(k->d, k->s, ranks, j->k, k->opts.centre);
 	return reward_pairs(k->d, k->s, ranks, j->k, j->margin, k->opts.centre);
@@ -114,7 +123,7 @@ gradient(struct objective *o, struct trainer *t, struct rows *r, struct step_sta
 	if (judged_team(t->team, &sums, e))
 		return -1;
 	s->loss = sums.loss / weight;
-	for (int i = 0; i < REWARD_COLUMNS; i++)
+	for (int i = 0; o->columns[i]; i++)
 		s->columns[i] = judged_mean(&sums, i);
 	return 0;
 }
@@ -139,7 +148,8 @@ reward_evaluate(struct reward_trainer *k, struct trainer *t, struct rows *r, str
 int
 reward_open(struct reward_trainer *k, struct trainer *t, const struct reward_opts *o, struct err *e)
 {
-	*k = (struct reward_trainer){.opts = *o, .objective = {.gradient = gradient, .columns = columns}};
+	*k = (struct reward_trainer){.opts = *o, .objective = {.gradient = gradient,
+	    .columns = o->kind == REWARD_DEMONSTRATION ? columns_of_demonstrations : columns}};
 	for (int pass = 0; pass < 2; pass++) {
 		k->z = arena_carve(&k->arena, t->opts.max_tokens, sizeof(real));
 		k->dz = arena_carve(&k->arena, t->opts.max_tokens, sizeof(real));

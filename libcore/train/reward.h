@@ -10,17 +10,19 @@ enum reward_kind {
 	REWARD_PAIRS,    /* ranks, Bradley-Terry; field margin */
 	REWARD_LISTWISE, /* ranks, Plackett-Luce */
 	REWARD_RATING,
-	REWARD_LIKED
+	REWARD_LIKED,
+	REWARD_DEMONSTRATION /* ranks: 1 demonstrated, all others samples of the policy */
 };
 
 struct reward_opts {
 	enum reward_kind kind;
-	double centre;       /* coefficient of the centring of pairs and rankings, 0 = none */
+	double centre;       /* coefficient of the centring of what is compared, 0 = none */
 };
 
 /* Columns: the share of pairs whose better answer has the higher score (of liked: the sign is right), equals count half; by how
- * much it is higher. Ties and ratings say nothing of either. */
-enum { REWARD_ACCURACY, REWARD_MARGIN, REWARD_COLUMNS };
+ * much it is higher. Ties and ratings say nothing of either. Of demonstrations the pairs are a demonstration and a sample each,
+ * and a third column is the loss, log(1 + samples), of scores that do not tell them apart. */
+enum { REWARD_ACCURACY, REWARD_MARGIN, REWARD_CHANCE, REWARD_COLUMNS };
 
 struct reward_trainer {
 	struct objective objective; /* first: the trainer knows only this */

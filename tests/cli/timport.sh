@@ -216,6 +216,13 @@ wrong() { # NAME KIND LINE MESSAGE: refused at its line, counted by --skip-bad
 	clicks) head -n 1 clicks.jsonl ;; esac >>wrong.jsonl
 	run "$1: counted" 0 '' '~skipped_bad=1 undecided=0$' timport --as "$2" --skip-bad wrong.jsonl -o skipped.ten
 }
+is 'demonstrations and samples are ranks' "$(timport -q --as preference --field demonstrations=expert <<<'{"prompt": "a", "expert": ["x", "y"], "samples": ["z", "no", "w"], "weight": 2}' | tdump --jsonl)" \
+	'{"text":"a","turn_ends":[1],"roles":[1],"answers":"xyznow","answer_ends":[1,2,3,5,6],"ranks":[1,1,2,2,2],"weight":2}'
+wrong 'no samples' preference '{"prompt": "a", "demonstrations": ["x", "y"]}' "has no field \`samples'"
+wrong 'none of them' preference '{"prompt": "a", "demonstrations": ["x", "y"], "samples": []}' "field \`samples' is empty"
+wrong 'nothing demonstrated' preference '{"prompt": "a", "demonstrations": [], "samples": ["x"]}' "field \`demonstrations' is empty"
+wrong 'a sample that was demonstrated' preference '{"prompt": "a", "demonstrations": ["x"], "samples": ["y", "x"]}' 'answers 1 and 3 are the same'
+wrong 'demonstrations that are no texts' preference '{"prompt": "a", "demonstrations": "x", "samples": ["y"]}' "field \`demonstrations' is not an array"
 wrong 'equal answers' preference '{"prompt": "a", "chosen": "x", "rejected": "x"}' 'answers 1 and 2 are the same'
 wrong 'an empty answer' preference '{"prompt": "a", "chosen": "x", "rejected": ""}' "field \`rejected' is empty"
 wrong 'a missing answer' preference '{"prompt": "a", "chosen": "x"}' "has no field \`rejected'"

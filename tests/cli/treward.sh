@@ -44,6 +44,41 @@ train -m base.ten --centre 1 --epochs 4 -o centred.ten train.ten
 sums() { tscore -q -m $1 val.ten | tdump --jsonl -f score | sed 's/.*\[\(.*\)\].*/\1/' | awk -F, '{ s += ($1 + $2) ^ 2 } END { print s / NR }'; }
 ok 'centring: the rewards of a pair have a smaller sum' above "$(sums rm.ten)" "$(sums centred.ten)"
 
+# demonstrations: each the better answer of a line, beside the worse one of it and of the two lines before
+shown() { # FILE RANKS: of the demonstration and its samples
+	awk -F '\t' -v OFS='\t' -v ranks="$2" '{ split($2, r, ","); b = r[1] == 1 ? $3 : $4; w = r[1] == 1 ? $4 : $3 } NR > 2 { print $1, ranks, b, w, x, y } { y = x; x = w }' "$1" |
+		"$mkjudged" ranks | tchat -q --skip-bad -m base.ten
+}
+shown train.tsv 1,2,2,2 >shown.ten
+shown val.tsv 1,2,2,2 >shown.val.ten
+demonstrated() { train -m base.ten --loss demonstration "$@"; }
+demonstrated --epochs 4 --log shown.log -o shown.rm.ten --eval shown.val.ten --metric accuracy --eval-every 40 shown.ten
+a=$(teval -q -m shown.rm.ten --reward --bootstrap 0 shown.val.ten | value accuracy)
+ok "demonstrations ($a)" above "$a" 0.9
+is 'the log has what chance gives, too' "$(tdump --schema shown.log | sed -n 's/^  \([a-z_]*\): .*/\1/p' | tr '\n' ' ')" \
+	'step loss accuracy margin chance grad_norm lr tokens tokens_per_s gemm_share eval_loss eval_accuracy '
+is 'log(1 + K)' "$(tdump --csv -f chance shown.log | sed 1d | cut -c 1-8 | sort -u)" 1.386294
+ok 'the loss falls below it' above 1 "$(column shown.log loss)"
+tcat -q -r 0:8 shown.ten -o eight.ten
+train -m shown.rm.ten --loss demonstration --steps 1 --log eight.log -o x.ten eight.ten
+tscore -q -m shown.rm.ten eight.ten | tdump --jsonl -f score | python3 -c 'import json, math, sys
+s = [json.loads(line)["score"] for line in sys.stdin]
+print("%.4f %.4f" % (sum(math.log(sum(math.exp(x - r[0]) for x in r)) for r in s) / len(s), sum(r[0] - x for r in s for x in r[1:]) / 3 / len(s)))' >byhand
+is 'loss and margin are those of the scores' "$(printf '%.4f %.4f' "$(column eight.log loss)" "$(column eight.log margin)")" "$(cat byhand)"
+shown train.tsv 1,2,4,3 >ordered.ten
+J=1 demonstrated --steps 12 --log d1.log -o d1.ten shown.ten
+J=2 demonstrated --steps 12 --log d2.log -o d2.ten shown.ten
+ok 'the same bytes for any number of threads' cmp d1.ten d2.ten
+demonstrated --steps 12 --log d3.log -o d3.ten ordered.ten
+is 'the order of samples does not count' "$(tdump --jsonl d3.ten | md5sum)" "$(tdump --jsonl d1.ten | md5sum)"
+is 'nor in what is measured' "$(tdump --csv -f loss -f accuracy -f margin d3.log)" "$(tdump --csv -f loss -f accuracy -f margin d1.log)"
+demonstrated --steps 12 --micro 1 --log d4.log -o x.ten shown.ten
+losses() { tdump --csv -f loss $1 | sed -n '2,9s/\(\.[0-9]\{4\}\).*/\1/p'; }
+is 'micro-batches' "$(losses d4.log)" "$(losses d1.log)"
+demonstrated --centre 1 --epochs 4 -o shown.centred.ten shown.ten
+square() { tscore -q -m $1 shown.val.ten | tdump --jsonl -f score | sed 's/.*\[\(.*\)\].*/\1/' | awk -F, '{ s += $1 ^ 2 + $2 ^ 2 + $3 ^ 2 + $4 ^ 2 } END { print s / NR }'; }
+ok 'centring: smaller rewards' above "$(square shown.rm.ten)" "$(square shown.centred.ten)"
+
 # a margin and a weight
 printf 'Q\t1,2\t%s\tgold\tbread\n' 0 | "$mkjudged" ranks margin | tchat -q -m base.ten -o m0.ten
 printf 'Q\t1,2\t%s\tgold\tbread\n' 3 | "$mkjudged" ranks margin | tchat -q -m base.ten -o m3.ten
@@ -100,7 +135,7 @@ ok 'so' grep -q 'none.ten: there are no records' "$T.err"
 fails 'none to measure, said before the first step' 3 treward -m base.ten --steps 1000000000 --eval none.ten -o x.ten train.ten
 fails 'another field' 3 treward -m base.ten --loss rating --steps 1 -o x.ten train.ten
 fails 'nor its centre at 0' 2 treward -m base.ten --loss rating --centre 0 --steps 1 -o x.ten train.rating.ten
-is 'it says so' "$(cat "$T.err")" 'treward: --centre is for --loss bradley-terry or plackett-luce, not for rating'
+is 'it says so' "$(cat "$T.err")" 'treward: --centre is for comparisons, not for rating'
 fails 'a pair is not rated' 2 treward -m base.ten --loss rating --centre 1 --steps 1 -o x.ten train.rating.ten
 fails 'ratings have no accuracy' 2 treward -m base.ten --eval val.rating.ten --metric accuracy --steps 1 -o x.ten train.rating.ten
 printf 'Q\t1\tgold\n' | "$mkjudged" ranks | tchat -q -m base.ten -o one.ten
@@ -110,5 +145,16 @@ fails 'no value head' 3 teval -m base.ten --reward val.ten
 fails 'a mode with another' 2 teval -m rm.ten --reward --task val.ten
 printf 'Q\t1,1\tgold\tbread\n' | "$mkjudged" ranks | tchat -q -m base.ten -o ties.ten
 fails 'ties alone say nothing' 3 teval -m rm.ten --reward ties.ten
+fails 'demonstrations alone' 3 treward -q -m base.ten --loss demonstration --steps 1 -o x.ten ties.ten
+ok 'by the record' grep -q '^treward: ties.ten: record 0: all answers have rank 1: there is no sample to tell the demonstration from$' "$T.err"
+printf 'Q\t1,2\tgold\tbread\nQ\t2,3\tgold\tbread\n' | "$mkjudged" ranks | tchat -q -m base.ten -o second.ten
+fails 'samples alone' 3 treward -q -m base.ten --loss demonstration --steps 1 -o x.ten second.ten
+ok 'by the record' grep -q '^treward: second.ten: record 1: no answer has rank 1: there is no demonstration$' "$T.err"
+fails 'to measure, too' 3 treward -q -m base.ten --loss demonstration --steps 2 --eval second.ten -o x.ten train.ten
+ok 'by the record' grep -q '^treward: second.ten: record 1: no answer has rank 1' "$T.err"
+fails 'one answer' 3 treward -q -m base.ten --loss demonstration --steps 1 -o x.ten one.ten
+ok 'by its record' grep -q '^treward: one.ten: record 0: one answer: there is nothing to compare$' "$T.err"
+fails 'not of demonstrations' 3 treward -q -m base.ten --loss demonstration --steps 1 -o x.ten train.liked.ten
+ok 'so' grep -q '^treward: train.liked.ten: has no field `ranks., which --loss demonstration needs$' "$T.err"
 run 'but can be learnt' 0 '' '' treward -q -m base.ten --steps 2 -o x.ten ties.ten
 finish

@@ -52,6 +52,7 @@ tchat -q -m chatty.ten @ -o out.ten | judged.ten
 treward -q -m @ --steps 1 -o out.ten pairs.ten | chatty.ten
 treward -q -m chatty.ten --steps 1 -o out.ten @ | pairs.ten
 treward -q -m chatty.ten --steps 1 --eval @ -o out.ten pairs.ten | pairs.ten
+treward -q -m chatty.ten --loss demonstration --steps 1 -o out.ten @ | pairs.ten
 tprefer -q -m @ --loss simpo --steps 1 -o out.ten pairs.ten | chatty.ten
 tprefer -q -m chatty.ten --steps 1 -o out.ten @ | referenced.ten
 tscore -q -m @ pairs.ten -o out.ten | reward.ten

@@ -65,6 +65,13 @@ test_rewards_by_hand(void **state)
 	near(logistic_slope(-800), -1, "no overflow");
 }
 
+static double
+compared(int which, double *d, const double *s, const uint32_t *ranks, size_t k)
+{
+	return which == 0 ? reward_pairs(d, s, ranks, k, 0.4, 0.3) : which == 1 ? reward_listwise(d, s, ranks, k, 0.3)
+	    : reward_demonstrations(d, s, ranks, k, 0.3);
+}
+
 static void
 test_rewards_differences(void **state)
 {
@@ -77,14 +84,185 @@ test_rewards_differences(void **state)
 			s[i] = rng_normal(2, RNG_TEST, trial, i);
 			ranks[i] = 1 + (uint32_t)rng_below(3, 3, RNG_TEST, trial, i);
 		}
-		for (int list = 0; list < 2; list++)
+		for (int which = 0; which < 3; which++) {
+			if (which == 2) { /* there is a demonstration and a sample */
+				ranks[0] = 1;
+				ranks[k - 1] = 2;
+			}
 			for (size_t i = 0; i < k; i++) {
-				double want = DIFFERENCE(s[i], 1e-6,
-				    list ? reward_listwise(other, s, ranks, k, 0.3) : reward_pairs(other, s, ranks, k, 0.4, 0.3));
-				(void)(list ? reward_listwise(d, s, ranks, k, 0.3) : reward_pairs(d, s, ranks, k, 0.4, 0.3));
+				double want = DIFFERENCE(s[i], 1e-6, compared(which, other, s, ranks, k));
+				(void)compared(which, d, s, ranks, k);
 				assert_true(fabs(want - d[i]) < 1e-8);
 			}
+		}
 	}
+}
+
+/* ---- demonstrations ---- */
+
+static void
+test_demonstrations_by_hand(void **state)
+{
+	(void)state;
+	double d[MOST], equal[MOST] = {0.7, 0.7, 0.7, 0.7}, s[MOST] = {0.5, -1, 2, 0.25}, big[MOST] = {3000, 1000, -2000, 1000};
+	uint32_t one[MOST] = {1, 2, 2, 2}, order[MOST] = {1, 2, 4, 3}, two[MOST] = {2, 1, 1, 2}, last[MOST] = {2, 2, 2, 1};
+	near(reward_demonstrations(d, equal, one, 4, 0), log(4), "equal scores: log(1 + K)");
+	near(d[0], -0.75, "its gradient");
+	near(d[2], 0.25, "its gradient");
+	double all = exp(0.5) + exp(-1) + exp(2) + exp(0.25);
+	near(reward_demonstrations(d, s, one, 4, 0), -log(exp(0.5) / all), "one demonstration, three samples");
+	near(d[0], exp(0.5) / all - 1, "minus the demonstration");
+	near(d[2], exp(2) / all, "plus the samples, by softmax");
+	near(reward_demonstrations(d, s, order, 4, 0), -log(exp(0.5) / all), "the order of samples does not count");
+	double first = exp(0.5) + exp(-1) + exp(0.25), second = exp(0.5) + exp(2) + exp(0.25);
+	near(reward_demonstrations(d, s, two, 4, 0), -(log(exp(-1) / first) + log(exp(2) / second)) / 2, "two demonstrations");
+	near(d[1], (exp(-1) / first - 1) / 2, "each against the samples only");
+	near(d[3], (exp(0.25) / first + exp(0.25) / second) / 2, "a sample against both");
+	near(reward_demonstrations(d, s, one, 2, 0), reward_pairs(d, s, one, 2, 0, 0), "one and one: a pair");
+	near(reward_demonstrations(d, s, one, 2, 0.1) - reward_demonstrations(d, s, one, 2, 0), 0.1 * 0.25, "centred");
+	near(reward_demonstrations(d, big, one, 4, 0), 0, "no overflow");
+	near(d[0] + d[1] + d[2] + d[3], 0, "no overflow");
+	near(reward_demonstrations(d, big, last, 4, 0), 2000, "no overflow");
+	near(d[0], 1, "no overflow");
+	near(d[3], -1, "no overflow");
+}
+
+/* A prompt with ANSWERS answers, of which the policy takes a with probability p(a) and the demonstrator with q(a), proportional to
+ * p(a) exp(r(a)). */
+enum { ANSWERS = 5 };
+static const double true_reward[ANSWERS] = {1.5, -0.5, 0, 0.75, -2}, policy[ANSWERS] = {0.1, 0.4, 0.3, 0.15, 0.05};
+
+static void
+demonstrator(double q[ANSWERS])
+{
+	double sum = 0;
+	for (int a = 0; a < ANSWERS; a++)
+		sum += q[a] = policy[a] * exp(true_reward[a]);
+	for (int a = 0; a < ANSWERS; a++)
+		q[a] /= sum;
+}
+
+/* Adds the gradient of a record's loss by the scores `s` of all answers; the first answer is demonstrated. */
+static double
+add_record(double g[ANSWERS], const double s[ANSWERS], const int *answers, size_t k, double weight)
+{
+	double d[MOST], of[MOST];
+	uint32_t ranks[MOST] = {1, 2, 2, 2};
+	for (size_t i = 0; i < k; i++)
+		of[i] = s[answers[i]];
+	double loss = reward_demonstrations(d, of, ranks, k, 0);
+	for (size_t i = 0; i < k; i++)
+		g[answers[i]] += weight * d[i];
+	return weight * loss;
+}
+
+/* The expected loss of a demonstration and k - 1 samples and its gradient, exactly, over all records that there may be; `distinct`:
+ * those with equal answers are left out. */
+static double
+expected(double g[ANSWERS], const double s[ANSWERS], size_t k, bool distinct)
+{
+	double q[ANSWERS], loss = 0, all = 0;
+	size_t records = 1;
+	demonstrator(q);
+	memset(g, 0, ANSWERS * sizeof *g);
+	for (size_t i = 0; i < k; i++)
+		records *= ANSWERS;
+	for (size_t n = 0; n < records; n++) {
+		int answers[MOST];
+		bool equal = false;
+		double weight = 1;
+		for (size_t i = 0, rest = n; i < k; i++, rest /= ANSWERS) {
+			answers[i] = (int)(rest % ANSWERS);
+			weight *= (i ? policy : q)[answers[i]];
+			for (size_t j = 0; j < i; j++)
+				equal = equal || answers[i] == answers[j];
+		}
+		if (equal && distinct)
+			continue;
+		loss += add_record(g, s, answers, k, weight);
+		all += weight;
+	}
+	for (int a = 0; a < ANSWERS; a++)
+		g[a] /= all;
+	return loss / all;
+}
+
+/* What the scores are off by when the constant is taken out that no comparison tells. */
+static double
+off(const double s[ANSWERS])
+{
+	double shift = 0, worst = 0;
+	for (int a = 0; a < ANSWERS; a++)
+		shift += (s[a] - true_reward[a]) / ANSWERS;
+	for (int a = 0; a < ANSWERS; a++)
+		worst = fmax(worst, fabs(s[a] - true_reward[a] - shift));
+	return worst;
+}
+
+/* For any number of samples the minimum of the expected loss is the true reward up to a constant; that records with equal
+ * answers are left out does not move it, since whether some are equal does not depend on which is the demonstration. */
+static void
+test_demonstrations_recover(void **state)
+{
+	(void)state;
+	for (size_t k = 2; k <= MOST; k++)
+		for (int distinct = 0; distinct < 2; distinct++) {
+			double g[ANSWERS], s[ANSWERS], least, worst = 0;
+			for (int a = 0; a < ANSWERS; a++)
+				s[a] = true_reward[a] + 7;
+			least = expected(g, s, k, distinct);
+			for (int a = 0; a < ANSWERS; a++)
+				worst = fmax(worst, fabs(g[a]));
+			assert_true(worst < 1e-15);
+			memset(s, 0, sizeof s);
+			assert_true(expected(g, s, k, distinct) > least + 1e-2);
+			for (int step = 0; step < 4000; step++) {
+				expected(g, s, k, distinct);
+				for (int a = 0; a < ANSWERS; a++)
+					s[a] -= 4 * g[a];
+			}
+			if (off(s) > 1e-6)
+				fail_msg("%zu answers, distinct %d: off by %g", k, distinct, off(s));
+		}
+}
+
+static int
+draw(const double p[ANSWERS], uint64_t record, uint64_t item)
+{
+	double u = rng_uniform(17, RNG_TEST, record, item);
+	int a = 0;
+	while (a + 1 < ANSWERS && u >= p[a])
+		u -= p[a++];
+	return a;
+}
+
+/* The same from records that are drawn: nearer, the more there are. */
+static void
+test_demonstrations_drawn(void **state)
+{
+	(void)state;
+	enum { K = 4, LARGE = 20000 };
+	static int answers[LARGE][K];
+	double q[ANSWERS];
+	demonstrator(q);
+	for (uint64_t n = 0; n < LARGE; n++)
+		for (uint64_t i = 0; i < K; i++)
+			answers[n][i] = draw(i ? policy : q, n, i);
+	double error[2];
+	for (int large = 0; large < 2; large++) {
+		size_t records = large ? LARGE : LARGE / 100;
+		double s[ANSWERS] = {0};
+		for (int step = 0; step < 200; step++) {
+			double g[ANSWERS] = {0};
+			for (size_t n = 0; n < records; n++)
+				add_record(g, s, answers[n], K, 4 / (double)records);
+			for (int a = 0; a < ANSWERS; a++)
+				s[a] -= g[a];
+		}
+		error[large] = off(s);
+	}
+	if (!(error[1] < 0.1) || !(error[1] < error[0]))
+		fail_msg("off by %g from %d records, by %g from %d", error[0], LARGE / 100, error[1], LARGE);
 }
 
 static void
@@ -183,8 +361,8 @@ fill_rows(struct rows *r, const struct config *c, bool single)
 	}
 }
 
-/* kind: 0 to 3 a reward, from 4 on a preference. Kto comes twice, of rankings and of single answers. */
-enum { KINDS = 4 + LOSSES + 1 };
+/* kind: to REWARD_DEMONSTRATION a reward, from there on a preference. Kto comes twice, of rankings and of single answers. */
+enum { REWARDS = REWARD_DEMONSTRATION + 1, KINDS = REWARDS + LOSSES + 1 };
 
 static bool
 of_one(int kind)
@@ -197,15 +375,20 @@ open_set(struct set *s, const struct config *c, int kind, size_t micro, double d
 {
 	struct err e;
 	*s = (struct set){.cfg = *c};
-	struct train_opts to = {.max_tokens = micro, .max_keys = LONGEST, .dropout = dropout, .seed = 5, .no_language = kind < 4,
+	struct train_opts to = {.max_tokens = micro, .max_keys = LONGEST, .dropout = dropout, .seed = 5, .no_language = kind < REWARDS,
 	    .schedule = {SCHEDULE_CONSTANT, 0.01, 0.01, 0, 10, 0}, .adamw = {0.9, 0.95, 1e-8, 0.1}};
 	open_trainer(&s->t, &s->table, &s->cfg, &to, 0.4);
-	struct reward_opts o = {(enum reward_kind)kind, kind < 2 ? 0.2 : 0};
-	if (kind < 4)
+	struct reward_opts o = {(enum reward_kind)kind, kind < 2 || kind == REWARD_DEMONSTRATION ? 0.2 : 0};
+	if (kind < REWARDS)
 		assert_int_equal(reward_open(&s->reward, &s->t, &o, &e), 0);
 	else
-		assert_int_equal(prefer_open(&s->prefer, &s->t, &losses[kind == KINDS - 1 ? LOSSES - 1 : kind - 4], &e), 0);
+		assert_int_equal(prefer_open(&s->prefer, &s->t, &losses[kind == KINDS - 1 ? LOSSES - 1 : kind - REWARDS], &e), 0);
 	fill_rows(&s->r, &s->cfg, of_one(kind));
+	for (size_t i = 0; kind == REWARD_DEMONSTRATION && i < s->r.n; i++) { /* each has a demonstration and a sample */
+		const struct judged *j = &s->r.judged[i];
+		s->r.candidates[j->first].rank = 2;
+		s->r.candidates[j->first + j->k - 1].rank = 1;
+	}
 }
 
 static void
@@ -231,7 +414,7 @@ loss_with(struct set *s, int kind, double point)
 	struct err e;
 	struct judged_sums sums = {0};
 	double loss = 0, weight = 0;
-	if (kind < 4 || s->prefer.loss.kind != PREFER_KTO)
+	if (kind < REWARDS || s->prefer.loss.kind != PREFER_KTO)
 		return loss_of(s);
 	assert_int_equal(prefer_evaluate(&s->prefer, &s->t, &s->r, &sums, &e), 0);
 	for (size_t i = 0; i < s->r.n; i++) {
@@ -288,7 +471,7 @@ test_differences(void **state)
 		check_differences(kind % 2 ? &llama : &adapted, kind, 0);
 	}
 	check_differences(&gpt2, 0, 0.2);
-	check_differences(&gpt2, 4, 0.2);
+	check_differences(&gpt2, REWARDS, 0.2);
 }
 
 /* Micro-batches of any size: the gradient of the whole, reference point included. */
@@ -326,7 +509,7 @@ test_places(void **state)
 	struct err e;
 	struct judged_sums sums = {0};
 	open_set(&s, &llama, REWARD_PAIRS, MOST * LONGEST * ROWS, 0);
-	open_set(&p, &llama, 4, MOST * LONGEST * ROWS, 0);
+	open_set(&p, &llama, REWARDS, MOST * LONGEST * ROWS, 0);
 	assert_int_equal(reward_evaluate(&s.reward, &s.t, &s.r, &sums, &e), 0);
 	assert_int_equal(prefer_evaluate(&p.prefer, &p.t, &p.r, &sums, &e), 0);
 	for (size_t c = 0; c < s.r.ncandidates; c++) {
@@ -440,6 +623,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_rewards_by_hand),
 	    cmocka_unit_test(test_rewards_differences),
+	    cmocka_unit_test(test_demonstrations_by_hand),
+	    cmocka_unit_test(test_demonstrations_recover),
+	    cmocka_unit_test(test_demonstrations_drawn),
 	    cmocka_unit_test(test_preferences_by_hand),
 	    cmocka_unit_test(test_preferences_differences),
 	    cmocka_unit_test(test_differences),

@@ -4,7 +4,7 @@
 
 #include "common/trainloop.h"
 
-const char *const judging_rewards[] = {"bradley-terry", "plackett-luce", "rating", "liked", NULL};
+const char *const judging_rewards[] = {"bradley-terry", "plackett-luce", "rating", "liked", "demonstration", NULL};
 const char *const judging_preferences[] = {"sigmoid", "ipo", "hinge", "kto", "orpo", "simpo", NULL};
 const char *const judging_metrics[] = {"loss", "accuracy", NULL};
 
@@ -34,8 +34,8 @@ choose_reward(struct train_run *r, struct judging *j)
 {
 	if (j->loss < 0)
 		j->loss = guess_reward(&r->data);
-	if (j->loss != REWARD_PAIRS && j->loss != REWARD_LISTWISE)
-		cli_misplaced(&j->centre, "--loss bradley-terry or plackett-luce", judging_rewards[j->loss]);
+	if (j->loss == REWARD_RATING || j->loss == REWARD_LIKED)
+		cli_misplaced(&j->centre, "comparisons", judging_rewards[j->loss]);
 	if (j->loss == REWARD_RATING && r->fine->metric == MEASURE_ACCURACY)
 		cli_die(ERR_USAGE, "--metric accuracy does not apply to --loss rating");
 	r->objective = OBJECTIVE_REWARD;
@@ -78,7 +78,7 @@ judging_choose(struct train_run *r)
 static unsigned
 needs(const struct judging *j, const struct row_source *s)
 {
-	static const unsigned of_reward[] = {NEED_RANKS, NEED_RANKS, NEED_RATING, NEED_LIKED};
+	static const unsigned of_reward[] = {NEED_RANKS, NEED_RANKS, NEED_RATING, NEED_LIKED, NEED_RANKS | NEED_SAMPLES};
 	if (!j->prefer)
 		return of_reward[j->loss];
 	unsigned n = NEED_TARGETS | (preference_needs_reference((enum preference_kind)j->loss) ? NEED_REFERENCE : 0);

@@ -284,6 +284,13 @@ check_needs(const struct row_source *s, const struct verdict *v, const uint32_t 
 		return err_set(e, ERR_DATA, "%zu answers, but what is said is said of one", k);
 	if ((s->needs & NEED_RATING) && isnan(v->rating))
 		return err_set(e, ERR_DATA, "there is no rating");
+	size_t first = 0;
+	for (size_t i = 0; (s->needs & NEED_SAMPLES) && i < k; i++)
+		first += v->ranks[i] == 1;
+	if ((s->needs & NEED_SAMPLES) && first == 0)
+		return err_set(e, ERR_DATA, "no answer has rank 1: there is no demonstration");
+	if ((s->needs & NEED_SAMPLES) && first == k)
+		return err_set(e, ERR_DATA, "all answers have rank 1: there is no sample to tell the demonstration from");
 	for (size_t i = 0, at = 0; (s->needs & NEED_TARGETS) && i < k; at = ends[i++]) {
 		while (at < ends[i] && target[at] == TARGET_NONE)
 			at++;

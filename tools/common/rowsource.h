@@ -21,7 +21,8 @@ enum row_need {
 	NEED_RATING = 2,   /* and one answer */
 	NEED_LIKED = 4,    /* and one answer */
 	NEED_REFERENCE = 8,
-	NEED_TARGETS = 16  /* of every answer */
+	NEED_TARGETS = 16, /* of every answer */
+	NEED_SAMPLES = 32  /* ranks that are 1 and ranks that are not */
 };
 
 /* What a row is for. */

@@ -32,9 +32,9 @@ add_answer(struct sample *s, const struct jnode *j, const char *name, struct err
 }
 
 static int
-add_answers(struct sample *s, const struct jnode *j, struct err *e)
+add_answers(struct sample *s, const struct jnode *j, enum import_name name, struct err *e)
 {
-	const struct jnode *a = member_array(j, s->rules->names[NAME_ANSWERS], e);
+	const struct jnode *a = member_array(j, s->rules->names[name], e);
 	const struct jnode *v = a ? jnode_first(a) : NULL;
 	for (size_t i = 0; a && i < a->count; i++, v = jnode_next(v)) {
 		if (!jnode_is(v, JNODE_STRING))
@@ -52,7 +52,7 @@ add_completion(struct sample *s, const struct jnode *j, struct err *e)
 	const char *const *names = s->rules->names;
 	if (jnode_get(j, names[NAME_COMPLETION]) || !jnode_get(j, names[NAME_ANSWERS]))
 		return add_answer(s, j, names[NAME_COMPLETION], e);
-	if (add_answers(s, j, e))
+	if (add_answers(s, j, NAME_ANSWERS, e))
 		return -1;
 	return s->opinion.k == 1 ? 0 : err_set(e, ERR_DATA, "%zu answers, not one", s->opinion.k);
 }
@@ -128,13 +128,35 @@ add_optional(struct sample *s, const struct jnode *j, struct err *e)
 
 /* ---- the kinds ---- */
 
+/* What was demonstrated has rank 1, what a policy answered rank 2. */
+static int
+add_demonstrations(struct sample *s, const struct jnode *j, struct err *e)
+{
+	static const enum import_name parts[2] = {NAME_DEMONSTRATIONS, NAME_SAMPLES};
+	struct opinion *o = &s->opinion;
+	for (uint32_t i = 0; i < 2; i++) {
+		size_t before = o->k;
+		if (add_answers(s, j, parts[i], e))
+			return -1;
+		if (o->k == before)
+			return err_set(e, ERR_DATA, "field `%.60s' is empty", s->rules->names[parts[i]]);
+		while (o->nranks < o->k)
+			if (opinion_rank(o, i + 1, e))
+				return -1;
+	}
+	return 0;
+}
+
 static int
 add_preference(struct sample *s, const struct jnode *j, struct err *e)
 {
 	const char *const *names = s->rules->names;
 	int rc;
-	if (jnode_get(j, names[NAME_ANSWERS]) && !jnode_get(j, names[NAME_CHOSEN]))
-		rc = add_answers(s, j, e) || add_numbers(s, j, names[NAME_RANKS], opinion_rank, e);
+	bool pair = jnode_get(j, names[NAME_CHOSEN]) != NULL;
+	if (!pair && jnode_get(j, names[NAME_ANSWERS]))
+		rc = add_answers(s, j, NAME_ANSWERS, e) || add_numbers(s, j, names[NAME_RANKS], opinion_rank, e);
+	else if (!pair && jnode_get(j, names[NAME_DEMONSTRATIONS]))
+		rc = add_demonstrations(s, j, e);
 	else
 		rc = add_answer(s, j, names[NAME_CHOSEN], e) || add_answer(s, j, names[NAME_REJECTED], e) ||
 		    opinion_rank(&s->opinion, 1, e) || opinion_rank(&s->opinion, 2, e);
@@ -169,7 +191,7 @@ static int
 add_clicks(struct sample *s, const struct jnode *j, struct err *e)
 {
 	const char *name = s->rules->names[NAME_CLICKED];
-	if (add_answers(s, j, e) || add_optional(s, j, e))
+	if (add_answers(s, j, NAME_ANSWERS, e) || add_optional(s, j, e))
 		return -1;
 	const struct jnode *a = member_array(j, name, e);
 	size_t *clicked = a ? mem_zalloc(a->count, sizeof *clicked, "clicks", e) : NULL;
@@ -190,7 +212,7 @@ static int
 add_unjudged(struct sample *s, const struct jnode *j, struct err *e)
 {
 	bool several = jnode_get(j, s->rules->names[NAME_ANSWERS]) != NULL;
-	return (several ? add_answers : add_completion)(s, j, e) || opinion_check_answers(&s->opinion, e) ? -1 : 0;
+	return (several ? add_answers(s, j, NAME_ANSWERS, e) : add_completion(s, j, e)) || opinion_check_answers(&s->opinion, e) ? -1 : 0;
 }
 
 int

@@ -10,7 +10,8 @@
 
 const char *const import_names[IMPORT_NAMES] = {"text", "label", "labels", "value", "tokens", "tags", "messages", "role",
     "content", "prompt", "completion", "instruction", "input", "output", "conversations", "from", "system", "chosen",
-    "rejected", "answers", "ranks", "rating", "clicked", "rater", "seconds", "positions", "weight", "margin"};
+    "rejected", "demonstrations", "samples", "answers", "ranks", "rating", "clicked", "rater", "seconds", "positions", "weight",
+    "margin"};
 
 static bool
 is_chat(enum import_kind k)

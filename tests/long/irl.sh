@@ -1,0 +1,20 @@
+# What inverse reinforcement learning can do: pipelines/irl.mk sees demonstrations as texts only, the best of 8 answers of the first
+# policy by a hidden quality. On prompts held out the last policy has WANTED of the expert's gain of that quality over the start, or
+# more, and the first reward orders answers as the quality does, in three seeds of three. Some minutes on two cores.
+. tests/lib.sh
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-2}
+small='VOCAB=512 LAYERS=2 HEADS=4 WIDTH=96 LENGTH=192 PRETRAIN_STEPS=120 STEPS=150 CHOOSE=last'
+WANTED=0.4
+said() { sed -n "s/^$1: //p" "$2"; }
+for s in ${SEEDS:-11 12 13}; do
+	start=$SECONDS
+	run "irl.mk, seed $s" 0 '*' '*' env -u MAKEFLAGS -u MAKELEVEL make -s -f "$ROOT/pipelines/irl.mk" BIN="$BUILD/bin" OUT=irl$s \
+		SEED=$s ROUNDS=2 CHAT_SETTINGS="$small"
+	share=$(paste -d ' ' <(said score.start irl$s/expert.txt) <(said score.new irl$s/expert.txt) <(said score.new irl$s/2/quality.txt) |
+		awk '{ printf "%.3f", ($3 - $1) / ($2 - $1) }')
+	ok "$share of the expert's gain, wanted $WANTED ($((SECONDS - start)) s)" awk -v x="$share" -v y=$WANTED 'BEGIN { exit !(x >= y) }'
+	c=$(said correlation.low irl$s/1/correlation.txt)
+	ok "rank correlation $(said correlation irl$s/1/correlation.txt), surely above 0" awk -v x="$c" 'BEGIN { exit !(x > 0) }'
+	sed 's/^/# /' irl$s/summary.txt
+done
+finish
