@@ -46,7 +46,7 @@ before = $(shell echo $$(($1 - 1)))
 define policy_round
 $(OUT)/$1/policy.ten: $(OUT)/$2/policy.ten $(OUT)/$1/reward.ten $(OUT)/prompts.chats.ten $(OUT)/held.chats.ten
 	$(tool)tppo -m $(OUT)/$2/policy.ten --reward '$(tool)tscore -q -j 1 -m $(OUT)/$1/reward.ten' -n $(TOKENS) --steps $(PPO_STEPS) \
-	    -b $(PPO_BATCH) --minibatch 32 --lr $(PPO_LR) $(NEAR) -s $(SEED) $(OPTIONS) \
+	    -b $(PPO_BATCH) --minibatch $(PPO_MINIBATCH) --lr $(PPO_LR) $(NEAR) -s $(SEED) $(OPTIONS) \
 	    --eval $(OUT)/held.chats.ten --eval-every 10 --rollouts $(OUT)/$1/rollouts.ten --log $(OUT)/$1/run.ten -o $$@ $(OUT)/prompts.chats.ten
 $(OUT)/$1/run.ten: $(OUT)/$1/policy.ten
 

@@ -11,7 +11,9 @@
 # demonstrator are alike, the reward's accuracy on what it has not seen is that of chance, and more rounds are of no use.
 #
 # Without DEMONSTRATIONS an expert is simulated: of BEST_OF answers of the first policy the one that is best by a hidden quality, which
-# the program QUALITY gives (as tppo's reward programs do). The learner sees only the texts.
+# the program QUALITY gives (as tppo's reward programs do). The learner sees only the texts. QUALITY takes 1 off for an answer that was
+# cut, so a part of what a policy gains is due to MISSING_END, which is given and not learnt; the rank correlation is of whole answers
+# and has nothing of that.
 comma := ,
 here := $(dir $(lastword $(MAKEFILE_LIST)))
 CHATS = $(here)data/chats.jsonl
@@ -25,23 +27,26 @@ ROUNDS = 2
 # tokens of an answer at most
 TOKENS = 32
 # demonstrations of the simulated expert to each prompt
-SHOWN = 4
+SHOWN = 2
 # answers of the policy to each prompt, and how many of them a demonstration is compared with at a time
 SAMPLES = 8
 EACH = 2
 REWARD_STEPS = 120
 REWARD_LR = 5e-4
 PPO_STEPS = 40
-PPO_BATCH = 64
-PPO_LR = 3e-4
+# with a coefficient of 1 the KL is most of what is reinforced: steps that are too large are not undone, so the baseline is
+# that of the other answers to a prompt, each answer is learnt from once, and the learning rate is low
+PPO_BATCH = 16
+PPO_MINIBATCH = 64
+PPO_LR = 1e-4
 KL = 1
 # nats taken off the reward of an answer that was cut, which nobody has demonstrated
 MISSING_END = 2
-# more options of tppo, such as --algo grpo
-OPTIONS =
+# more options of tppo
+OPTIONS = --algo rloo --samples 4 --epochs 1
 
 SETTINGS = $(CHATS) $(DEMONSTRATIONS) $(QUALITY) $(BEST_OF) $(SHOWN) $(EACH) $(SEED) $(TOKENS) $(SAMPLES) $(REWARD_STEPS) $(REWARD_LR) $(PPO_STEPS) \
-	$(PPO_BATCH) $(PPO_LR) $(KL) $(MISSING_END) $(OPTIONS)
+	$(PPO_BATCH) $(PPO_MINIBATCH) $(PPO_LR) $(KL) $(MISSING_END) $(OPTIONS)
 
 rounds := $(shell seq $(ROUNDS))
 all: $(OUT)/summary.txt $(rounds:%=$(OUT)/%/policy.svg)

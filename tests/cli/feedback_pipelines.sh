@@ -41,7 +41,7 @@ ok 'what people said stays when make goes on' sh -c 'sh judge.sh rlhf.4 >/dev/nu
 # irl.mk begins with the model of rlhf.mk
 shown() { # OUT SETTING...
 	mkdir -p "$1" && { test -e "$1/chat" || cp -a rlhf.1/chat rlhf.1/chat.settings "$1/"; }
-	pipeline irl "$1" SAMPLES=4 SHOWN=2 BEST_OF=3 PPO_STEPS=2 PPO_BATCH=8 "${@:2}"
+	pipeline irl "$1" SAMPLES=4 SHOWN=2 BEST_OF=3 PPO_STEPS=2 PPO_BATCH=2 PPO_MINIBATCH=8 "${@:2}"
 }
 run 'irl.mk' 0 '~^hidden quality on held-out prompts: -?[0-9]+[.][0-9]+ at the start, the expert.s -?[0-9]+[.][0-9]+$' '*' shown irl.1 ROUNDS=1 -j1
 ok 'the model of before was left alone' cmp rlhf.1/chat/chat.ten irl.1/chat/chat.ten

@@ -1,6 +1,9 @@
-# What inverse reinforcement learning can do: pipelines/irl.mk sees demonstrations as texts only, the best of 8 answers of the first
-# policy by a hidden quality. On prompts held out the last policy has WANTED of the expert's gain of that quality over the start, or
-# more, and the first reward orders answers as the quality does, in three seeds of three. Some minutes on two cores.
+# What inverse reinforcement learning can do in the small: pipelines/irl.mk sees demonstrations as texts only, the best of 8 answers of
+# the first policy by a hidden quality. On prompts held out the first reward orders answers as the quality does, surely better than
+# chance, and after two rounds the policy has WANTED of the expert's gain of the quality over the start, in three seeds of three.
+#
+# Most of that gain is of answers that end by themselves, which irl.mk rewards without learning it (MISSING_END): in these
+# seeds 0.57, 0.70 and 0.68 of the gain, and without any other reward 0.60, 0.57 and 0.64. A minute of one core a seed.
 . tests/lib.sh
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-2}
 small='VOCAB=512 LAYERS=2 HEADS=4 WIDTH=96 LENGTH=192 PRETRAIN_STEPS=120 STEPS=150 CHOOSE=last'
