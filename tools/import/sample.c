@@ -347,7 +347,7 @@ sample_knows(enum import_kind kind, bool known[IMPORT_NAMES])
 	case IMPORT_SHAREGPT: known[NAME_FROM] = known[NAME_VALUE] = known[NAME_SYSTEM] = true; break;
 	case IMPORT_PREFERENCE:
 		known[NAME_CHOSEN] = known[NAME_REJECTED] = known[NAME_ANSWERS] = known[NAME_RANKS] = known[NAME_MARGIN] = true;
-		known[NAME_POSITIONS] = true;
+		known[NAME_DEMONSTRATIONS] = known[NAME_SAMPLES] = known[NAME_POSITIONS] = true;
 		break;
 	case IMPORT_LIKED: known[NAME_COMPLETION] = known[NAME_ANSWERS] = known[NAME_LABEL] = true; break;
 	case IMPORT_RATING: known[NAME_COMPLETION] = known[NAME_ANSWERS] = known[NAME_RATING] = true; break;
