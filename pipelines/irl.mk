@@ -8,7 +8,7 @@
 # answered, with rewards in nats (treward --loss demonstration); tppo reinforces what it scores well, near the policy of before. The
 # optimum of that with a coefficient of 1 is policy(y) exp(reward(y)), which is the demonstrator when the reward is right, so KL is 1. The
 # samples are always of the policy that the round's reward is relative to, so nothing has to be reweighted. When policy and
-# demonstrator are alike, the reward's accuracy on what it has not seen is that of chance, and more rounds are of no use.
+# demonstrator are alike, the reward's accuracy on what it has not seen is that of chance, and there is little left to learn.
 #
 # Without DEMONSTRATIONS an expert is simulated: of BEST_OF answers of the first policy the one that is best by a hidden quality, which
 # the program QUALITY gives (as tppo's reward programs do). The learner sees only the texts. QUALITY takes 1 off for an answer that was
@@ -126,7 +126,7 @@ $(OUT)/summary.txt: $(OUT)/rounds $(call hidden,$(OUT)/expert.txt) $(foreach r,$
 	  for r in $(rounds); do \
 	    echo; echo "round $$r"; \
 	    echo "  reward: right of $(call said,accuracy,$(OUT)/$$r/reward.txt) ($(call said,accuracy.low,$(OUT)/$$r/reward.txt) to $(call said,accuracy.high,$(OUT)/$$r/reward.txt)) of held-out demonstrations against samples; chance is 0.5"; \
-	    awk -v low="$(call said,accuracy.low,$(OUT)/$$r/reward.txt)" 'BEGIN { if (low <= 0.5) print "  that may be chance: the reward does not tell policy and demonstrator apart, and more rounds are of no use" }'; \
+	    awk -v low="$(call said,accuracy.low,$(OUT)/$$r/reward.txt)" 'BEGIN { if (low <= 0.5) print "  that may be chance: on so few prompts the reward does not surely tell policy and demonstrator apart" }'; \
 	    $(call hidden,$(tell_hidden);) \
 	    $(call tell_policy,$$r); \
 	  done; } > $@.tmp
