@@ -2,10 +2,8 @@
 # Sentiment of whole sentences, SST-2, beside fastText: tests/bench/long/sst2.sh [FOLDER], where FOLDER has train.tsv, dev.tsv
 # and test.tsv (sentence, tab, label). Both learn from the same 6,920 labelled sentences, and both are chosen by the dev
 # part from a few settings; the test part is looked at once. fastText needs Debian's fasttext. The encoder is pre-trained
-# without labels, by telling views of a text apart, on the sentences and on reviews of films: REVIEWS is a folder with a
-# text file for each, such as train/unsup, the unlabelled part of the Large Movie Review Dataset (Maas et al., 2011, Learning
-# Word Vectors for Sentiment Analysis). Without them it learns from the sentences alone. Prints a line for each setting:
-# dev, test, seconds of processor time.
+# without labels, by telling views of sentences apart, on the sentences and on the glosses of WordNet (Debian's
+# wordnet-base); without them on the sentences alone. Prints a line for each setting: dev, test, seconds of processor time.
 BUILD=${BUILD:-$PWD/build}
 PATH=$BUILD/bin:$PATH
 data=${1:-${SST2:-../shared/data/sst2}}
@@ -42,18 +40,22 @@ fi
 # ---- text without labels ----
 cut -f 1 "$data/train.tsv" >sentences.txt
 for i in 1 2 3; do cat sentences.txt; done >corpus.txt
-if [ -d "$REVIEWS" ]; then # in pieces of 64 words, spelled as the sentences are
-	python3 - "$REVIEWS" >>corpus.txt <<'END'
-import pathlib, re, sys
-for path in sorted(pathlib.Path(sys.argv[1]).glob('*.txt')):
-    text = path.read_text(encoding='utf-8', errors='replace').lower().replace('<br />', ' ')
-    text = re.sub(r"n't\b", " n't", re.sub(r"'(s|re|ve|ll|d|m)\b", r" '\1", text)).replace(',', ' , ')
-    words = re.sub(r"[^a-z0-9,' ]", ' ', text).split()
-    for i in range(0, len(words) - 15, 64):
-        print(' '.join(words[i:i + 64]))
+if [ -r /usr/share/wordnet/data.adj ]; then # `word , word : gloss ; example`, spelled as the sentences are
+	python3 - >>corpus.txt <<'END'
+import re
+for part in ('adj', 'adv', 'verb', 'noun'):
+    for line in open('/usr/share/wordnet/data.' + part, encoding='utf-8', errors='replace'):
+        if line.startswith('  '):
+            continue
+        head, gloss = line.split('|', 1)
+        field = head.split()
+        words = [re.sub(r'\(.*\)', '', field[4 + 2 * i]).replace('_', ' ') for i in range(int(field[3], 16))]
+        text = (' , '.join(words) + ' : ' + gloss.strip()).lower().replace('-', ' ').replace('"', '')
+        text = re.sub(r"([;:,.!?()])", r' \1 ', text).replace("'s", " 's").replace("n't", " n't")
+        print(' '.join(text.split()))
 END
 else
-	echo 'sst2: no folder of reviews in REVIEWS: the sentences alone'
+	echo 'sst2: wordnet-base is not installed: the sentences alone'
 fi
 # ---- the encoder ----
 tvocab -q --split line -n 12000 corpus.txt -o vocab.ten
@@ -61,7 +63,7 @@ ttok -q --split line -m vocab.ten corpus.txt | tshuf -q -o tokens.ten
 for p in train dev test; do
 	timport -q --format tsv --columns text,label --as labelled "$data/$p.tsv" | ttok -q --records -m vocab.ten -o $p.ten
 done
-taug -q -m vocab.ten -i tokens.ten --epochs 4 -l 64 crop:0.3..0.6 delete:0.1..0.4 -o views.ten
+taug -q -m vocab.ten -i tokens.ten --epochs 8 -l 48 crop:0.3..0.7 delete:0.2..0.6 -o views.ten
 tinit -q --arch bert --norm pre --layers 1 --heads 8 --width 256 --hidden 512 --context 128 --vocab vocab.ten | tgraft -q --drop-norm -o init.ten 2>/dev/null
 processor tpretrain -q -m init.ten --objective contrastive --temperature 0.05 --projection 128 -b 256 --steps 3500 --warmup 50 --lr 2e-3 -o base.ten views.ten
 tell 'tenon, pre-training' 0 0 "$took"
