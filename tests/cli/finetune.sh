@@ -162,7 +162,6 @@ fails 'nor their layers' 2 tfinetune -m bert.ten --lora-targets query --steps 1 
 fails 'tags are of words, not of a pool' 2 tfinetune -m bert.ten --pool mean --steps 1 -o x.ten tagged.train.ten
 fails 'and cannot be cut' 2 tfinetune -m bert.ten --truncate --steps 1 -o x.ten tagged.train.ten
 fails 'nor a factor of them' 2 tfinetune -m bert.ten --lora 2 --lora-alpha 0 --steps 1 -o x.ten labelled.train.ten
-fails 'steps and epochs' 2 tfinetune -m bert.ten --epochs 1 --steps 1 -o x.ten labelled.train.ten
 fails 'numbers are not smoothed' 2 tfinetune -m bert.ten --label-smoothing 0 --steps 1 -o x.ten value.train.ten
 fails 'adapters of tgraft' 2 tgraft --lora-targets query -o x.ten bert.ten
 fails 'outputs of classes' 2 tgraft --head classify --labels a,b --outputs 3 -o x.ten bert.ten

@@ -37,17 +37,8 @@ ok 'it is told where' grep -qx 'timport: behind.csv: line 2: text behind a closi
 echo '{"text": "a", "label": "x"}' >names.csv
 fails 'a quote within the name of a column' 3 timport --format csv --as labelled names.csv -o x.ten
 ok 'it is told where, too' grep -qx 'timport: names.csv: line 1: a quote within a cell that does not begin with one' "$T.err"
-printf '\xef\xbb\xbf"text",label\r\na,x\r\n' >mark.csv
-is 'a byte order mark before a table' "$(timport -q --as labelled --format csv mark.csv | lines)" '{"text":"a","label":"x"}'
-is 'byte by byte' "$(while IFS= read -rN1 c; do printf %s "$c"; done <mark.csv | timport -q --as labelled --format csv | lines)" '{"text":"a","label":"x"}'
 printf '\xef\xbb' >short.csv
 is 'half a byte order mark is text' "$(timport -q --format csv --columns text short.csv | tdump --jsonl)" '{"text":"\udcef\udcbb"}'
-printf '\xef\xbb\xbf{"text": "a", "label": "x"}\r\n' | timport -q --as labelled >mark.ten
-is 'and before JSON lines' "$(lines mark.ten)" '{"text":"a","label":"x"}'
-printf '\xef\xbb\xbfMill B-place\n' | timport -q --format conll >mark.ten
-is 'and before CoNLL' "$(lines mark.ten)" '{"text":"Mill","word_ends":[4],"tags":"B-place"}'
-printf '{"text": "a"}\n\xef\xbb\xbf{"text": "b"}\n' >late.jsonl
-fails 'but not in the middle' 3 timport --as text late.jsonl -o x.ten
 run 'and the row after it' 0 '' 'timport: records_out=1 skipped_bad=1 classes=1' timport --skip-bad --format csv --as labelled behind.csv -o b.ten
 printf '{"text": "a", "label": "x"}\n{"text": \n' >broken.jsonl
 fails 'broken JSON' 3 timport --as labelled broken.jsonl -o x.ten
@@ -93,7 +84,7 @@ fails 'columns of CoNLL have no names' 2 timport --format conll --field tags=ner
 is 'JSON may have more' "$(echo '{"rules": "r", "prompt": "p", "completion": "c"}' | timport -q --as completion --field system=rules | lines)" '{"text":"rpc","turn_ends":[1,2,3],"roles":[0,1,2]}'
 
 # ---- lines of other systems ----
-printf '\357\273\277text,label\r\na,"x"\r\n\r\nb,y\r\n' >bom.csv
+printf '\357\273\277"text",label\r\na,"x"\r\n\r\nb,y\r\n' >bom.csv
 printf '\357\273\277text\tlabel\r\na\tx\r\n\r\nb\ty\r\n' >bom.tsv
 printf '\357\273\277{"text": "a", "label": "x"}\r\n' >bom.jsonl
 for f in csv tsv; do
