@@ -49,6 +49,8 @@ struct making {
 	size_t ncarried;
 	struct ten_value *values;
 	uint64_t records, empty, tokens_in, views, tokens_out, cut;
+	struct cli_progress progress;
+	uint64_t bytes;         /* read in the epochs before */
 };
 
 /* ---- options ---- */
@@ -229,10 +231,15 @@ make_views(struct making *m, uint64_t epoch, bool first)
 	struct ten_reader *r = open_tokens(m, input, &m->ids, &in);
 	if (first)
 		open_output(m, r);
-	while ((got = ten_read(r, in, &e)) > 0)
+	if (first)
+		cli_progress_filter(&m->progress, quiet, output, (char *const[]){(char *)input, NULL}, epochs);
+	while ((got = ten_read(r, in, &e)) > 0) {
 		write_views(m, r, epoch, in);
+		cli_progress_tick(&m->progress, (m->bytes + ten_reader_offset(r)) / 1000000, "");
+	}
 	if (got < 0)
 		cli_fail(&e);
+	m->bytes += ten_reader_offset(r);
 	m->records += ten_reader_record(r);
 	free(in);
 	ten_reader_free(r);
@@ -262,6 +269,7 @@ main(int argc, char **argv)
 	cli_note_words(operands, n);
 	for (uint64_t i = 0; i < epochs; i++)
 		make_views(&m, first_epoch + i, i == 0);
+	cli_progress_end(&m.progress);
 	cli_close_out(&m.out);
 	cli_account(quiet, "records_in=%" PRIu64 " dropped_empty=%" PRIu64 " tokens_in=%" PRIu64 " views=%" PRIu64
 	    " tokens_out=%" PRIu64 " cut=%" PRIu64, m.records, m.empty, m.tokens_in, m.views, m.tokens_out, m.cut);

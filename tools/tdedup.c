@@ -212,11 +212,11 @@ write_record(struct dedup *d, const struct ten_value *values)
 }
 
 static void
-read_all(struct dedup *d)
+read_all(struct dedup *d, char *const *paths)
 {
 	struct err e;
 	struct cli_progress p;
-	cli_progress_start(&p, quiet, "records", 0);
+	cli_progress_filter(&p, quiet, output, paths, 1);
 	for (size_t n; (n = read_batch(d)) > 0;) {
 		size_t from = d->set.n;
 		hash_batch(d, n);
@@ -226,7 +226,7 @@ read_all(struct dedup *d)
 		for (size_t i = 0; !near && i < n; i++)
 			if (d->fresh[i])
 				write_record(d, d->batch + i * d->head->nfields);
-		cli_progress_tick(&p, ten_reader_record(d->r), "");
+		cli_progress_tick(&p, ten_reader_offset(d->r) / 1000000, "");
 	}
 	cli_progress_end(&p);
 }
@@ -301,7 +301,7 @@ main(int argc, char **argv)
 		cli_die(ERR_USAGE, "one stream, not %zu; join files with tcat", n);
 	omp_set_num_threads((int)threads);
 	open_all(&d, operands[0]);
-	read_all(&d);
+	read_all(&d, operands);
 	if (near)
 		write_kept(&d, operands[0]);
 	if (clusters_path)

@@ -330,15 +330,22 @@ main(int argc, char **argv)
 		return 0;
 	}
 	prepare(&m, &h);
+	cli_progress_filter(&m.progress, quiet, output, files, 1);
+	if (!m.progress.total)
+		m.progress.unit = "records";
 	for (size_t i = 0; i < (n ? n : 1); i++) {
 		int fd = cli_input(n ? files[i] : NULL, &m.file);
 		m.line = 0;
+		m.fd = fd;
 		readers[format](&m, fd);
+		off_t end = lseek(fd, 0, SEEK_CUR);
+		m.bytes += end < 0 ? 0 : (uint64_t)end;
 		if (fd != STDIN_FILENO)
 			close(fd);
 	}
 	if (!m.records)
 		cli_die(ERR_DATA, "%s: there is no record that can be used", m.file);
+	cli_progress_end(&m.progress);
 	if (m.spool)
 		write_spooled(&m, &h);
 	cli_close_out(&m.out);

@@ -51,6 +51,8 @@ struct masking {
 	size_t cap_hidden, cap_answers;
 	struct ten_value *values;           /* of the output */
 	uint64_t records, tokens_out;
+	struct cli_progress progress;
+	uint64_t bytes;                     /* read in the epochs before */
 };
 
 /* ---- the output ---- */
@@ -174,9 +176,11 @@ mask_stream(struct masking *m, struct ten_reader *r, uint64_t epoch)
 			cli_fail(&e);
 		}
 		m->records++;
+		cli_progress_tick(&m->progress, (m->bytes + ten_reader_offset(r)) / 1000000, "");
 	}
 	if (got < 0)
 		cli_fail(&e);
+	m->bytes += ten_reader_offset(r);
 	free(in);
 }
 
@@ -254,11 +258,14 @@ main(int argc, char **argv)
 	open_masker(&m);
 	for (uint64_t i = 0; i < epochs; i++) {
 		struct ten_reader *r = cli_reader(n ? operands[0] : NULL);
-		if (i == 0)
+		if (i == 0) {
 			open_output(&m, r);
+			cli_progress_filter(&m.progress, quiet, output, operands, epochs);
+		}
 		mask_stream(&m, r, first_epoch + i);
 		ten_reader_free(r);
 	}
+	cli_progress_end(&m.progress);
 	cli_close_out(&m.out);
 	account(&m);
 	free(m.values);

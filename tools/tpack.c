@@ -145,9 +145,10 @@ add_whole(struct packing *p, const struct ten_reader *r, const struct ten_value 
 }
 
 static void
-pack_stream(struct packing *p, struct ten_reader *r)
+pack_stream(struct packing *p, struct ten_reader *r, char *const *paths)
 {
 	struct err e;
+	struct cli_progress live;
 	const struct ten_head *h = ten_reader_head(r);
 	int at = ten_head_need(h, ten_reader_name(r), "ids", TEN_INT, 32, 1, &e), got;
 	struct ten_value *values = at < 0 ? NULL : mem_zalloc(h->nfields, sizeof *values, "fields", &e);
@@ -161,7 +162,9 @@ pack_stream(struct packing *p, struct ten_reader *r)
 	p->words = word >= 0;
 	p->vocab = cli_head_number(r, "vocab_size", 0);
 	open_rows(p, h);
+	cli_progress_filter(&live, quiet, output, paths, 1);
 	while ((got = ten_read(r, values, &e)) > 0) {
+		cli_progress_tick(&live, ten_reader_offset(r) / 1000000, "");
 		check_ids(p, r, values[at].data, values[at].count);
 		if (target >= 0) {
 			add_whole(p, r, values, at, target, word, document);
@@ -172,6 +175,7 @@ pack_stream(struct packing *p, struct ten_reader *r)
 	}
 	if (got < 0)
 		cli_fail(&e);
+	cli_progress_end(&live);
 	free(values);
 }
 
@@ -204,7 +208,7 @@ main(int argc, char **argv)
 	if (n > 1)
 		cli_die(ERR_USAGE, "one stream, not %zu; join files with tcat", n);
 	struct ten_reader *r = cli_reader(n ? operands[0] : NULL);
-	pack_stream(&p, r);
+	pack_stream(&p, r, operands);
 	if ((p.n > 1 && pack_row(&p.packer, p.stream, p.stream_words, p.n, &e)) || pack_finish(&p.packer, &e))
 		cli_fail(&e);
 	cli_close_out(&p.out);

@@ -61,7 +61,7 @@ unflatten(const struct ten_head *h, const char *p, struct ten_value *values)
 
 /* Each record gets a random key from the seed and its number; their order is the permutation. */
 static void
-collect(struct ten_reader *r, struct sorter *s, struct ten_value *values)
+collect(struct ten_reader *r, struct sorter *s, struct ten_value *values, struct cli_progress *p)
 {
 	struct err e;
 	struct ten_membuf flat = {0};
@@ -70,6 +70,7 @@ collect(struct ten_reader *r, struct sorter *s, struct ten_value *values)
 		flatten(ten_reader_head(r), values, &flat);
 		if (sorter_add(s, rng_u64(seed, RNG_SHUFFLE, 0, s->count), flat.data, flat.size, &e))
 			cli_fail(&e);
+		cli_progress_tick(p, ten_reader_offset(r) / 1000000, "");
 	}
 	if (got < 0 || sorter_finish(s, &e))
 		cli_fail(&e);
@@ -85,6 +86,7 @@ main(int argc, char **argv)
 	struct sorter s;
 	struct ten_head h;
 	struct cli_out out;
+	struct cli_progress p;
 	struct ten_writer_opts o = {0};
 	const void *bytes;
 	int got;
@@ -100,14 +102,17 @@ main(int argc, char **argv)
 		cli_fail(&e);
 	sorter_open(&s, memory);
 	cli_open_out(&out, output, &h, &in, 1, &seed, &o);
-	collect(r, &s, values);
+	cli_progress_filter(&p, quiet, output, operands, 1);
+	collect(r, &s, values, &p);
+	p.unit = "records written", p.total = s.count, p.start = cli_now();
 	while ((got = sorter_next(&s, &bytes, &size, &e)) > 0) {
 		unflatten(in, bytes, values);
 		cli_write(&out, values);
-		written++;
+		cli_progress_tick(&p, ++written, "");
 	}
 	if (got < 0)
 		cli_fail(&e);
+	cli_progress_end(&p);
 	cli_close_out(&out);
 	cli_account(quiet, "records_in=%" PRIu64 " records_out=%" PRIu64 " seed=%" PRIu64,
 	    ten_reader_record(r), written, seed);

@@ -128,15 +128,17 @@ place_of(XXH3_state_t *state, const struct ten_head *h, const struct ten_value *
 }
 
 static void
-split(struct ten_reader *r, struct part *p, int only, int ids)
+split(struct ten_reader *r, char *const *paths, struct part *p, int only, int ids)
 {
 	struct err e;
+	struct cli_progress live;
 	const struct ten_head *h = ten_reader_head(r);
 	struct ten_value *values = mem_zalloc(h->nfields, sizeof *values, "fields", &e);
 	XXH3_state_t *state = XXH3_createState();
 	int got;
 	if (!values || !state)
 		cli_die(ERR_RUNTIME, "out of memory");
+	cli_progress_filter(&live, quiet, folder, paths, 1);
 	while ((got = ten_read(r, values, &e)) > 0) {
 		double at = place_of(state, h, values, only);
 		size_t i = 0;
@@ -145,9 +147,11 @@ split(struct ten_reader *r, struct part *p, int only, int ids)
 		cli_write(&p[i].out, values);
 		p[i].records++;
 		p[i].tokens += ids < 0 ? 0 : values[ids].count;
+		cli_progress_tick(&live, ten_reader_offset(r) / 1000000, "");
 	}
 	if (got < 0)
 		cli_fail(&e);
+	cli_progress_end(&live);
 	XXH3_freeState(state);
 	free(values);
 }
@@ -171,7 +175,7 @@ main(int argc, char **argv)
 		cli_die(ERR_DATA, "%s: has no field `%s'", ten_reader_name(r), key);
 	open_parts(parts, n, ten_reader_head(r));
 	int ids = ten_head_find(ten_reader_head(r), "ids");
-	split(r, parts, only, ids);
+	split(r, operands, parts, only, ids);
 	char line[4096] = "";
 	size_t at = 0;
 	for (size_t i = 0; i < n; i++) {

@@ -146,6 +146,7 @@ encode_files(const struct vocab_file *f, char **files)
 {
 	struct err e;
 	struct doc_batch b;
+	struct cli_progress p;
 	struct ten_head h = {0};
 	struct cli_out out;
 	size_t nthreads = (size_t)omp_get_max_threads(), nids = 0;
@@ -156,6 +157,7 @@ encode_files(const struct vocab_file *f, char **files)
 			cli_fail(&e);
 	doc_batch_open(&b, &docs, files);
 	open_tokens(&out, &h, f);
+	cli_progress_filter(&p, quiet, output, files, 1);
 	uint64_t tokens = 0;
 	while (doc_batch_next(&b)) {
 		size_t before = nids;
@@ -164,7 +166,9 @@ encode_files(const struct vocab_file *f, char **files)
 		memset(all + before, 0, (nids - before) * sizeof *all);
 		encode_batch(&b, &f->vocab, encoders, all);
 		tokens += write_batch(&out, &b, all);
+		cli_progress_tick(&p, doc_batch_read(&b) / 1000000, "");
 	}
+	cli_progress_end(&p);
 	cli_close_out(&out);
 	cli_account(quiet, "documents=%" PRIu64 " bytes=%" PRIu64 " tokens=%" PRIu64 " bytes_per_token=%.3f",
 	    b.total_docs, b.total_bytes, tokens, tokens ? (double)b.total_bytes / (double)tokens : 0.0);
@@ -257,12 +261,13 @@ encode_words(struct encoder *x, const struct vocab *v, const struct ten_value *t
 }
 
 static void
-encode_records(const struct vocab_file *f, const char *path)
+encode_records(const struct vocab_file *f, char **files)
 {
 	struct err e;
+	struct cli_progress p;
 	struct cli_out out;
 	struct encoded d = {0};
-	struct ten_reader *r = cli_reader(path);
+	struct ten_reader *r = cli_reader(files[0]);
 	const struct ten_head *in = ten_reader_head(r);
 	struct encoder *x = encoder_new(&f->vocab, &e);
 	int got, text = x ? ten_head_need(in, ten_reader_name(r), "text", TEN_TEXT, 8, 1, &e) : -1;
@@ -276,6 +281,7 @@ encode_records(const struct vocab_file *f, const char *path)
 	int word_ends = cli_field(r, "word_ends", TEN_UINT, 32, 1);
 	words = words || word_ends >= 0;
 	open_tokens_of_records(&out, f, r, from);
+	cli_progress_filter(&p, quiet, output, files, 1);
 	while ((got = ten_read(r, v, &e)) > 0) {
 		if (word_ends >= 0 ? encode_words(x, &f->vocab, &v[text], &v[word_ends], &d, &e)
 		    : encode_document(x, &f->vocab, v[text].data, v[text].count, &d, &e)) {
@@ -289,7 +295,9 @@ encode_records(const struct vocab_file *f, const char *path)
 		cli_write(&out, to);
 		tokens += d.ids.n;
 		bytes += v[text].count;
+		cli_progress_tick(&p, ten_reader_offset(r) / 1000000, "");
 	}
+	cli_progress_end(&p);
 	if (got < 0)
 		cli_fail(&e);
 	cli_close_out(&out);
@@ -322,8 +330,13 @@ put_record(const struct vocab_file *f, const struct ten_reader *r, const struct 
 		cli_fail(&e);
 }
 
+struct decoding {
+	struct cli_progress progress;
+	uint64_t records, bytes; /* bytes: of the files before */
+};
+
 static void
-decode_file(const struct vocab_file *f, const char *path, struct outfile *out, uint64_t *records)
+decode_file(const struct vocab_file *f, const char *path, struct outfile *out, struct decoding *d)
 {
 	struct err e;
 	struct ten_reader *r = cli_reader(path);
@@ -339,10 +352,12 @@ decode_file(const struct vocab_file *f, const char *path, struct outfile *out, u
 		if (separator && ten_reader_record(r) > 1 && outfile_write(out, separator->value, separator->size, &e))
 			cli_fail(&e);
 		put_record(f, r, &values[at], out, &text);
-		++*records;
+		d->records++;
+		cli_progress_tick(&d->progress, (d->bytes + ten_reader_offset(r)) / 1000000, "");
 	}
 	if (got < 0)
 		cli_fail(&e);
+	d->bytes += ten_reader_offset(r);
 	free(text.data);
 	free(values);
 	ten_reader_free(r);
@@ -353,17 +368,19 @@ decode_files(const struct vocab_file *f, char **files)
 {
 	struct err e;
 	struct outfile out;
-	uint64_t records = 0;
+	struct decoding d = {0};
+	cli_progress_filter(&d.progress, quiet, output, files, 1);
 	if (outfile_open(&out, output, 0666, &e))
 		cli_fail(&e);
 	for (size_t i = 0; i == 0 || files[i]; i++) {
-		decode_file(f, files[i], &out, &records);
+		decode_file(f, files[i], &out, &d);
 		if (!files[i])
 			break;
 	}
+	cli_progress_end(&d.progress);
 	if (outfile_commit(&out, &e))
 		cli_fail(&e);
-	cli_account(quiet, "records=%" PRIu64, records);
+	cli_account(quiet, "records=%" PRIu64, d.records);
 }
 
 int
@@ -384,7 +401,7 @@ main(int argc, char **argv)
 	if (decode && (words || keep_text || doc_opts_given(&docs)))
 		cli_die(ERR_USAGE, "-d makes text of records; options of what is made of text are not for it");
 	if (from_records)
-		encode_records(&f, n ? operands[0] : NULL);
+		encode_records(&f, operands);
 	else if (decode)
 		decode_files(&f, operands);
 	else

@@ -49,7 +49,7 @@ count_documents(struct doc_batch *b, struct counts *all)
 	struct cli_progress p;
 	size_t n = (size_t)omp_get_max_threads();
 	struct counts *own = cli_zalloc(n, sizeof *own, "counts");
-	cli_progress_start(&p, quiet, "MB", 0);
+	cli_progress_start(&p, quiet, "MB", cli_input_bytes(b->files) / 1000000);
 	while (doc_batch_next(b)) {
 		bool failed = false;
 #pragma omp parallel for schedule(dynamic, 16)
@@ -68,7 +68,7 @@ count_documents(struct doc_batch *b, struct counts *all)
 		}
 		if (failed)
 			cli_fail(&e);
-		cli_progress_tick(&p, b->total_bytes / 1000000, "");
+		cli_progress_tick(&p, doc_batch_read(b) / 1000000, "");
 	}
 	cli_progress_end(&p);
 	for (size_t i = 0; i < n; i++) {

@@ -66,10 +66,18 @@ open_next(struct doc_batch *b)
 	return true;
 }
 
+uint64_t
+doc_batch_read(const struct doc_batch *b)
+{
+	off_t at = b->open ? lseek(b->docs.in.fd, 0, SEEK_CUR) : 0;
+	return at < 0 ? b->total_bytes : b->closed_bytes + (uint64_t)at;
+}
+
 static void
 close_file(struct doc_batch *b)
 {
 	int fd = b->docs.in.fd;
+	b->closed_bytes = doc_batch_read(b);
 	documents_close(&b->docs);
 	if (fd != STDIN_FILENO)
 		close(fd);

@@ -39,6 +39,7 @@ struct doc_batch {
 	size_t *ends;         /* of each document within bytes */
 	size_t n, cap_ends;
 	uint64_t total_bytes, total_docs;
+	uint64_t closed_bytes; /* of the files read so far, as they lie on the disk */
 };
 
 /* Whether one of the options was given. */
@@ -47,6 +48,8 @@ bool doc_opts_given(const struct doc_opts *o);
 void doc_batch_open(struct doc_batch *b, const struct doc_opts *o, char **files);
 /* The next batch of at least one document; false at the end. */
 bool doc_batch_next(struct doc_batch *b);
+/* Bytes of the files that have been read, for progress; of a pipe, those of the documents. */
+uint64_t doc_batch_read(const struct doc_batch *b);
 void doc_batch_close(struct doc_batch *b);
 
 static inline const char *

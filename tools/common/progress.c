@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,6 +22,29 @@ cli_progress_start(struct cli_progress *p, bool quiet, const char *unit, uint64_
 	*p = (struct cli_progress){.on = !quiet, .tty = isatty(STDERR_FILENO) == 1, .unit = unit,
 	    .total = total};
 	p->start = p->last = cli_now();
+}
+
+uint64_t
+cli_input_bytes(char *const *paths)
+{
+	uint64_t sum = 0;
+	struct stat st;
+	for (size_t i = 0; i == 0 || paths[i]; i++) {
+		if ((cli_is_standard(paths[i]) ? fstat(STDIN_FILENO, &st) : stat(paths[i], &st)) || !S_ISREG(st.st_mode))
+			return 0;
+		sum += (uint64_t)st.st_size;
+		if (!paths[i])
+			break;
+	}
+	return sum;
+}
+
+void
+cli_progress_filter(struct cli_progress *p, bool quiet, const char *output, char *const *paths, uint64_t passes)
+{
+	struct stat st;
+	cli_progress_start(p, quiet, "MB", passes * cli_input_bytes(paths) / 1000000);
+	p->on = p->on && p->tty && !(cli_is_standard(output) && fstat(STDOUT_FILENO, &st) == 0 && S_ISFIFO(st.st_mode));
 }
 
 /* "95 s", "1:40:05" */

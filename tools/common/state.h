@@ -22,6 +22,8 @@ extern struct cli_state cli_state;
 
 const char *cli_name(void); /* of the tool */
 
+bool cli_is_standard(const char *path); /* input or output: NULL or "-" */
+
 /* Prints the usage error and exits 2. */
 noreturn void cli_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 

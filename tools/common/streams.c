@@ -12,8 +12,8 @@
 #include "base/mem.h"
 #include "common/state.h"
 
-static bool
-is_standard(const char *path)
+bool
+cli_is_standard(const char *path)
 {
 	return !path || strcmp(path, "-") == 0;
 }
@@ -31,11 +31,11 @@ cli_input(const char *path, const char **name)
 	struct err e;
 	struct stat st;
 	int fd = STDIN_FILENO;
-	*name = is_standard(path) ? "standard input" : path;
-	if (is_standard(path) && isatty(STDIN_FILENO))
+	*name = cli_is_standard(path) ? "standard input" : path;
+	if (cli_is_standard(path) && isatty(STDIN_FILENO))
 		cli_usage("standard input is a terminal; usage: %s [options] %s", cli_name(),
 		    cli_state.tool->operands);
-	if (!is_standard(path) && (fd = open(path, O_RDONLY | O_CLOEXEC)) < 0) {
+	if (!cli_is_standard(path) && (fd = open(path, O_RDONLY | O_CLOEXEC)) < 0) {
 		err_errno(&e, "%s: cannot open", path);
 		cli_fail(&e);
 	}
@@ -218,7 +218,7 @@ cli_open_raw(struct cli_out *o, const char *path, const struct ten_head *head,
 {
 	struct err e;
 	memset(o, 0, sizeof *o);
-	if (is_standard(path) && isatty(STDOUT_FILENO))
+	if (cli_is_standard(path) && isatty(STDOUT_FILENO))
 		cli_usage("standard output is a terminal and records are binary: use -o FILE or a pipe");
 	if (outfile_open(&o->file, path, 0666, &e))
 		cli_fail(&e);

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 
@@ -19,6 +20,8 @@ void
 import_put(struct importing *m, int rc, const struct err *why)
 {
 	struct err e;
+	off_t at = m->progress.on && m->progress.total ? lseek(m->fd, 0, SEEK_CUR) : 0;
+	cli_progress_tick(&m->progress, m->progress.total ? (m->bytes + (uint64_t)at) / 1000000 : m->records, "");
 	if (rc && why->code != ERR_DATA)
 		cli_fail(why);
 	if (rc) {

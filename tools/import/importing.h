@@ -16,6 +16,9 @@ struct importing {
 	struct ten_value *values;
 	const char *file;        /* being read, for messages */
 	uint64_t line;
+	struct cli_progress progress;
+	int fd;                  /* of the file, */
+	uint64_t bytes;          /* which these were read before */
 	struct cli_out out;
 	int spool_fd;            /* where records wait until the classes, or the fields, are known, */
 	struct ten_writer *spool;/* or NULL */
