@@ -26,8 +26,10 @@ not_a_stream(const char *name, const uint8_t *p, size_t n, struct err *e)
 		return 0;
 	for (size_t i = 0; i < n; i++)
 		text += p[i] >= 0x20 || p[i] == '\n' || p[i] == '\t' || p[i] == '\r';
-	return err_set(e, ERR_DATA, "%s: is not a record stream%s", name,
-	    text == n ? " but looks like text" : "");
+	const char *but = text == n ? " but looks like text"
+	    : n >= 2 && !memcmp(p, "\x1f\x8b", 2) ? "; it is compressed: read it through gunzip"
+	    : n >= 4 && !memcmp(p, "\x28\xb5\x2f\xfd", 4) ? "; it is compressed: read it through unzstd" : "";
+	return err_set(e, ERR_DATA, "%s: is not a record stream%s", name, but);
 }
 
 void

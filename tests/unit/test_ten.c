@@ -532,6 +532,10 @@ not_streams(void **state)
 	assert_non_null(strstr(e.msg, "f: is empty"));
 	assert_int_equal(ten_reader_open_mem(&r, "Once upon a time\n", 17, "f", &e), -1);
 	assert_non_null(strstr(e.msg, "looks like text"));
+	assert_int_equal(ten_reader_open_mem(&r, "\x1f\x8b\b\0\0", 5, "f", &e), -1);
+	assert_non_null(strstr(e.msg, "read it through gunzip"));
+	assert_int_equal(ten_reader_open_mem(&r, "\x28\xb5\x2f\xfd\0", 5, "f", &e), -1);
+	assert_non_null(strstr(e.msg, "read it through unzstd"));
 	int fd = open("/", O_RDONLY);
 	assert_int_equal(ten_reader_open(&r, fd, "/", &e), -1);
 	assert_int_equal(e.code, ERR_DATA);
