@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "common/cli.h"
+#include "common/project.h"
 #include "common/range.h"
 #include "common/vocabio.h"
 #include "data/augment.h"
@@ -44,6 +45,7 @@ struct making {
 	size_t nsteps;
 	struct vocab_file vocab;
 	struct cli_out out;
+	struct ten_head first;  /* of the input, as it was in the first epoch */
 	int ids;
 	size_t *carried;        /* fields of the input that views carry on */
 	size_t ncarried;
@@ -126,6 +128,8 @@ count_unigrams(struct making *m)
 		return;
 	if (!unigram && !input)
 		cli_die(ERR_USAGE, "replace needs tokens to count: --unigram FILE, or -i FILE");
+	if (!unigram)
+		cli_need_file(input, "replace without --unigram");
 	struct ten_reader *r = open_tokens(m, unigram ? unigram : input, &ids, &v);
 	uint64_t *counts = cli_zalloc(m->augment.vocab.n, sizeof *counts, "counts");
 	while ((got = ten_read(r, v, &e)) > 0) {
@@ -229,10 +233,17 @@ make_views(struct making *m, uint64_t epoch, bool first)
 	int got;
 	struct ten_value *in;
 	struct ten_reader *r = open_tokens(m, input, &m->ids, &in);
-	if (first)
+	const struct ten_head *h = ten_reader_head(r);
+	if (first) {
+		if (ten_head_copy(&m->first, h, &e))
+			cli_fail(&e);
 		open_output(m, r);
-	if (first)
 		cli_progress_filter(&m->progress, quiet, output, (char *const[]){(char *)input, NULL}, epochs);
+	}
+	if (project_same(&m->first, h, &e)) {
+		err_prefix(&e, "%s: has changed since it was first read", ten_reader_name(r));
+		cli_fail(&e);
+	}
 	while ((got = ten_read(r, in, &e)) > 0) {
 		write_views(m, r, epoch, in);
 		cli_progress_tick(&m->progress, (m->bytes + ten_reader_offset(r)) / 1000000, "");
@@ -260,8 +271,8 @@ main(int argc, char **argv)
 		cli_die(ERR_USAGE, "needs the vocabulary: -m FILE");
 	if (input && strcmp(input, "-") == 0)
 		input = NULL;
-	if (epochs > 1 && !input)
-		cli_die(ERR_USAGE, "--epochs reads its input several times: it needs a file, -i FILE");
+	if (epochs > 1)
+		cli_need_file(input, "--epochs");
 	if (vocab_file_load(&m.vocab, model, &e) || augment_vocab_open(&m.augment.vocab, &m.vocab.vocab, &e))
 		cli_fail(&e);
 	m.augment.seed = seed;
@@ -273,6 +284,7 @@ main(int argc, char **argv)
 	cli_close_out(&m.out);
 	cli_account(quiet, "records_in=%" PRIu64 " dropped_empty=%" PRIu64 " tokens_in=%" PRIu64 " views=%" PRIu64
 	    " tokens_out=%" PRIu64 " cut=%" PRIu64, m.records, m.empty, m.tokens_in, m.views, m.tokens_out, m.cut);
+	ten_head_free(&m.first);
 	free(m.values);
 	free(m.carried);
 	augment_close(&m.augment);

@@ -319,12 +319,7 @@ main(int argc, char **argv)
 	m.split = split >= 0 ? (enum document_split)split : SPLIT_BLANK;
 	set_names(&m);
 	check_options(&m);
-	for (size_t i = 0; i < (n ? n : 1); i++) {
-		int fd = cli_input(n ? files[i] : NULL, &m.file);
-		cli_note_input(fd, m.file);
-		if (fd != STDIN_FILENO)
-			close(fd);
-	}
+	cli_note_files(files);
 	if (format == FORMAT_NPY || format == FORMAT_LLMC) {
 		import_arrays(files, n ? n : 1);
 		return 0;

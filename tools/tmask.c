@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "common/cli.h"
+#include "common/project.h"
 #include "common/range.h"
 #include "common/vocabio.h"
 #include "data/mask.h"
@@ -46,6 +47,7 @@ struct masking {
 	struct masker masker;
 	struct vocab_file vocab;
 	struct cli_out out;
+	struct ten_head first; /* of the input, as it was in the first epoch */
 	int ids, targets, words, documents; /* fields of the input, -1 = absent */
 	int32_t *hidden, *answers;
 	size_t cap_hidden, cap_answers;
@@ -101,6 +103,8 @@ open_output(struct masking *m, const struct ten_reader *r)
 	if (policy == MASK_WORD && m->words < 0)
 		cli_die(ERR_DATA, "%s: has no field `words': whole words need the tokens of ttok --words", ten_reader_name(r));
 	vocab_file_check(&m->vocab, in, ten_reader_name(r));
+	if (ten_head_copy(&m->first, in, &e))
+		cli_fail(&e);
 	output_head(&h, in, length ? mask_sentinel_room(&m->masker, length) : 0);
 	m->values = cli_zalloc(h.nfields > in->nfields ? h.nfields : in->nfields, sizeof *m->values, "fields");
 	cli_open_out(&m->out, output, &h, inputs, 2, &o.seed, &w);
@@ -249,12 +253,13 @@ int
 main(int argc, char **argv)
 {
 	size_t n;
+	struct err e;
 	static struct masking m;
 	char **operands = cli_parse(&tool, argc, argv, &n);
 	if (n > 1)
 		cli_die(ERR_USAGE, "one stream, not %zu; join files with tcat", n);
-	if (epochs > 1 && !n)
-		cli_die(ERR_USAGE, "--epochs reads its input several times: it needs a file");
+	if (epochs > 1)
+		cli_need_file(operands[0], "--epochs");
 	open_masker(&m);
 	for (uint64_t i = 0; i < epochs; i++) {
 		struct ten_reader *r = cli_reader(n ? operands[0] : NULL);
@@ -262,12 +267,17 @@ main(int argc, char **argv)
 			open_output(&m, r);
 			cli_progress_filter(&m.progress, quiet, output, operands, epochs);
 		}
+		if (project_same(&m.first, ten_reader_head(r), &e)) {
+			err_prefix(&e, "%s: has changed since it was first read", ten_reader_name(r));
+			cli_fail(&e);
+		}
 		mask_stream(&m, r, first_epoch + i);
 		ten_reader_free(r);
 	}
 	cli_progress_end(&m.progress);
 	cli_close_out(&m.out);
 	account(&m);
+	ten_head_free(&m.first);
 	free(m.values);
 	free(m.hidden);
 	free(m.answers);

@@ -72,7 +72,28 @@ for o in '--span-p 0.3' '--longest 3' '--prefix 0.1..0.2' '--policy prefix --rat
 done
 is 'it says who would' "$(cat "$T.err")" 'tmask: --span-p is for --policy span or sentinel, not for ngram'
 fails 'a range upside down' 2 tmask -m vocab.ten --policy prefix --prefix 0.8..0.2 rows.ten -o x.ten
+mkfifo pipe
+for f in - pipe /dev/null; do
+	fails "epochs of $f" 2 tmask -m vocab.ten --epochs 2 $f -o x.ten <rows.ten
+done
 fails 'epochs of a pipe' 2 tmask -m vocab.ten --epochs 2 -o x.ten <rows.ten
+is 'it says why' "$(cat "$T.err")" 'tmask: --epochs reads its input several times: it needs a file, which standard input is not'
+read_pipe() { # FILE COMMAND: the stream comes through a named pipe
+	cat "$1" >pipe &
+	timeout 20 "${@:2}" || { kill $! 2>/dev/null; return 1; }
+	wait
+}
+ok 'a named pipe is read once' read_pipe rows.ten tmask -q -m vocab.ten pipe -o once.ten
+is 'and gives the same masks' "$(lines once.ten | md5sum)" "$(lines token.ten | md5sum)"
+# more than a pipe holds: the second epoch has not begun when the file is another
+changes() { # FILE OTHER COMMAND: long.ten, FILE many times, becomes OTHER while the command reads it; its status and message
+	for i in $(seq 40); do cat "$1"; done >long.ten
+	"${@:3}" 2>err | { head -c 1000 >/dev/null; mv "$2" long.ten; cat >/dev/null; }
+	echo "${PIPESTATUS[0]} $(cat err)"
+}
+tcat -q -f ids,targets rows.ten -o fewer.ten
+is 'a file that becomes another between the epochs' "$(changes rows.ten fewer.ten tmask -q -m vocab.ten --epochs 2 long.ten)" \
+	"3 tmask: long.ten: has changed since it was first read: fields differ from the first stream's (tdump --schema lists them)"
 
 n=$(lines tokens.ten | wc -l)
 run 'taug accounts' 0 '' "~^taug: records_in=$n dropped_empty=0 tokens_in=[0-9]+ views=$((2 * n)) tokens_out=[0-9]+ cut=0$" \
@@ -104,6 +125,13 @@ ok 'names those that are' grep -q 'cutoff:SHARE' "$T.err"
 fails 'no share' 2 taug -m vocab.ten -i tokens.ten delete -o x.ten
 fails 'a share above 1' 2 taug -m vocab.ten -i tokens.ten delete:1.5 -o x.ten
 fails 'nothing to count' 2 taug -m vocab.ten replace:0.1 -o x.ten <tokens.ten
+fails 'a pipe to count and to change' 2 taug -m vocab.ten -i pipe replace:0.1 -o x.ten
+fails 'epochs of a pipe, too' 2 taug -m vocab.ten -i pipe --epochs 2 none -o x.ten
+ok 'views of a named pipe' read_pipe tokens.ten taug -q -m vocab.ten -i pipe --unigram tokens.ten replace:0.5 -o once.ten
+is 'are the same' "$(lines once.ten | md5sum)" "$(lines replaced.ten | md5sum)"
+cp nowords.ten other.ten
+is 'a file that becomes another between epochs of views' "$(changes tokens.ten other.ten taug -q -m vocab.ten -i long.ten --epochs 2 none)" \
+	"3 taug: long.ten: has changed since it was first read: fields differ from the first stream's (tdump --schema lists them)"
 fails 'packed rows' 3 taug -m vocab.ten -i rows.ten none -o x.ten
 ok 'refused, they leave nothing' test ! -e x.ten
 finish

@@ -59,6 +59,23 @@ fails 'or these' 2 tvocab --split blank --separator x good.jsonl -o x.ten
 fails 'a field of what is not JSON' 2 tvocab --field body good.jsonl -o x.ten
 fails 'a field of records' 2 ttok --records --field body -m vocab.ten t.ten -o x.ten
 fails 'words of what is decoded' 2 ttok -d --words -m vocab.ten t.ten -o x.ten
+# named pipes, which are opened once: several times, as it is by chance whether a second opening finds anything
+mkfifo pipe
+from_pipe() { # COMMAND, to which the pipe is the last argument
+	for i in $(seq 12); do
+		cat small.txt >pipe &
+		timeout 5 "$@" pipe || { kill $! 2>/dev/null; return 1; }
+		wait
+	done
+}
+ok 'ttok reads a named pipe' from_pipe ttok -q -m vocab.ten -o pipe.ten
+is 'the same tokens' "$(tdump --csv pipe.ten)" "$(ttok -q -m vocab.ten small.txt | tdump --csv)"
+is 'which is known by its name' "$(tdump --provenance pipe.ten | sed -n 's/^ *file \(pipe:.*\)/\1/p')" 'pipe: not a regular file'
+ok 'tvocab does' from_pipe tvocab -q --type char -o pipe.ten
+is 'the same vocabulary' "$(tdump --csv pipe.ten)" "$(tdump --csv char.ten)"
+ok 'timport does' from_pipe timport -q --format text -o pipe.ten
+is 'the same records' "$(tdump --csv pipe.ten)" "$(timport -q --format text small.txt | tdump --csv)"
+
 fails 'no vocabulary' 2 ttok stories.txt -o x.ten
 fails 'a vocabulary that is tokens' 3 ttok -m t.ten stories.txt -o x.ten
 fails 'a vocabulary that is text' 3 ttok -m stories.txt stories.txt -o x.ten

@@ -140,8 +140,13 @@ void cli_close_out(struct cli_out *o);
 
 /* Hashes a foreign input that is a regular file (XXH3-128 of the whole file from its current
  * offset; the offset is restored) and notes it for provenance; other inputs are noted by name
- * only, since their bytes are not known before the HEAD is written. */
+ * only, since their bytes are not known before the HEAD is written; so is fd -1. */
 void cli_note_input(int fd, const char *name);
+/* The same of all operands (NULL after the last; none: standard input), before they are read. What is no regular file is not
+ * opened: a pipe that is opened and closed has lost what was in it. Refuses what cannot be opened. */
+void cli_note_files(char *const *paths);
+/* Refuses, as a usage error, what can be read only once; `what` is the option that reads it several times. */
+void cli_need_file(const char *path, const char *what);
 
 /* For a tool that writes several outputs with different records: the provenance added from now on
  * is that of the part called `name` (borrowed). */

@@ -27,15 +27,7 @@ doc_batch_open(struct doc_batch *b, const struct doc_opts *o, char **files)
 		cli_die(ERR_USAGE, "--split, --separator and --jsonl each say what a document is; one of them");
 	if (o->field && !o->jsonl)
 		cli_die(ERR_USAGE, "--field is for --jsonl");
-	for (size_t i = 0; i == 0 || files[i]; i++) {
-		const char *name;
-		int fd = cli_input(files[i], &name);
-		cli_note_input(fd, name);
-		if (fd != STDIN_FILENO)
-			close(fd);
-		if (!files[i])
-			break;
-	}
+	cli_note_files(files);
 }
 
 void
