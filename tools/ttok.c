@@ -38,6 +38,8 @@ static const struct cli_tool tool = {"ttok", "[text ...]", "Turn text into token
 
 /* ---- text to tokens ---- */
 
+enum { KEPT_IDS = 4 << 20 }; /* what a batch of some megabytes of text can need */
+
 /* A document in tokens. */
 struct encoded {
 	struct ids ids, words;
@@ -77,13 +79,13 @@ encode_document(struct encoder *x, const struct vocab *v, const char *text, size
 	return 0;
 }
 
-/* The documents of a batch in parallel, each into ids of its own. */
+/* The documents of a batch in parallel, each into ids of its own. Of several that fail the first is told. */
 static void
 encode_batch(const struct doc_batch *b, const struct vocab *v, struct encoder **encoders,
     struct encoded *to)
 {
 	struct err e;
-	bool failed = false;
+	size_t failed = b->n;
 #pragma omp parallel for schedule(dynamic, 16)
 	for (size_t i = 0; i < b->n; i++) {
 		struct err mine;
@@ -91,13 +93,13 @@ encode_batch(const struct doc_batch *b, const struct vocab *v, struct encoder **
 		const char *text = doc_text(b, i, &n);
 		int rc = encode_document(encoders[omp_get_thread_num()], v, text, n, &to[i], &mine);
 #pragma omp critical
-		if (rc && !failed) {
-			failed = true;
+		if (rc && i < failed) {
+			failed = i;
 			e = mine;
 		}
 	}
-	if (failed) {
-		err_prefix(&e, "%s", b->docs.name ? b->docs.name : "documents");
+	if (failed < b->n) {
+		doc_batch_prefix(b, failed, &e);
 		cli_fail(&e);
 	}
 }
@@ -141,6 +143,20 @@ write_batch(struct cli_out *out, const struct doc_batch *b, const struct encoded
 	return tokens;
 }
 
+/* Each place of a batch keeps its memory for the next one, but not that of the longest document that was ever there. */
+static void
+release(struct encoded *all, size_t n, size_t keep)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < n; i++)
+		kept += all[i].ids.cap + all[i].words.cap;
+	for (size_t i = 0; i < n && kept > keep; i++) {
+		free(all[i].ids.v);
+		free(all[i].words.v);
+		all[i] = (struct encoded){0};
+	}
+}
+
 static void
 encode_files(const struct vocab_file *f, char **files)
 {
@@ -166,16 +182,14 @@ encode_files(const struct vocab_file *f, char **files)
 		memset(all + before, 0, (nids - before) * sizeof *all);
 		encode_batch(&b, &f->vocab, encoders, all);
 		tokens += write_batch(&out, &b, all);
+		release(all, nids, KEPT_IDS);
 		cli_progress_tick(&p, doc_batch_read(&b) / 1000000, "");
 	}
 	cli_progress_end(&p);
 	cli_close_out(&out);
 	cli_account(quiet, "documents=%" PRIu64 " bytes=%" PRIu64 " tokens=%" PRIu64 " bytes_per_token=%.3f",
 	    b.total_docs, b.total_bytes, tokens, tokens ? (double)b.total_bytes / (double)tokens : 0.0);
-	for (size_t i = 0; i < nids; i++) {
-		free(all[i].ids.v);
-		free(all[i].words.v);
-	}
+	release(all, nids, 0);
 	for (size_t i = 0; i < nthreads; i++)
 		encoder_free(encoders[i]);
 	free(all);

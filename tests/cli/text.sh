@@ -80,6 +80,16 @@ fails 'no vocabulary' 2 ttok stories.txt -o x.ten
 fails 'a vocabulary that is tokens' 3 ttok -m t.ten stories.txt -o x.ten
 fails 'a vocabulary that is text' 3 ttok -m stories.txt stories.txt -o x.ten
 fails 'a character that is not in the vocabulary' 3 ttok -m bare.ten stories.txt -o x.ten
+is 'it is told where' "$(cat "$T.err")" 'ttok: stories.txt: document 0: byte 0 begins a character that the vocabulary has not'
+printf 'one\n\ntwo Z\n\nfive Z' >strange.txt
+fails 'and in the second file' 3 ttok -m bare.ten small.txt strange.txt small.txt -o x.ten
+is 'it is told where, too' "$(cat "$T.err")" 'ttok: strange.txt: document 1: byte 4 begins a character that the vocabulary has not'
+{ for i in $(seq 2000); do echo 'one Z'; echo two; done; } >often.txt
+for i in $(seq 20); do ttok -q -j4 --split line -m bare.ten small.txt often.txt -o x.ten; done 2>err
+is 'of several the first, for any number of threads' "$(sort -u err)" 'ttok: often.txt: document 0: byte 4 begins a character that the vocabulary has not'
+printf '{"text":"one"}\n\n{"text":"on Z"}\n' >strange.jsonl
+fails 'and of JSON' 3 ttok --jsonl -m bare.ten strange.jsonl -o x.ten
+is 'the line' "$(cat "$T.err")" 'ttok: strange.jsonl: line 3: byte 3 begins a character that the vocabulary has not'
 fails 'decoding with another vocabulary' 3 ttok -d -m byte.ten t.ten -o x.txt
 ok 'names both ids' grep -Eq '[0-9a-f]{32}.*[0-9a-f]{32}' "$T.err"
 fails 'decoding text' 3 ttok -d -m byte.ten stories.txt -o x.txt
@@ -108,6 +118,11 @@ if measures_memory tvocab; then
 	often=$(for i in $(seq 50); do cat some.txt; done | peak --split file)
 	ok "nor as one document ($often KiB)" test "$often" -lt $((once + 6144))
 	is 'and the same merges' "$(tdump --csv many.ten | md5sum)" "$(tvocab -q -n 2048 some.txt | tdump --csv | md5sum)"
+	# a long document a batch, at another place each time
+	places() { for i in $(seq "$1"); do seq "$i"; head -c 4200000 /dev/zero | tr '\0' a; echo; done; }
+	peak() { places "$1" | /usr/bin/time -q -f %M -o peak ttok -q --split line -m byte.ten -o /dev/null && cat peak; }
+	once=$(peak 2) often=$(peak 8)
+	ok "ttok: the longest document at each place of a batch is not kept ($once KiB, then $often)" test "$often" -lt $((once + 20480))
 else
 	skip 'peak of memory' 'needs /usr/bin/time, and a build without sanitizers'
 fi

@@ -36,7 +36,7 @@ doc_batch_close(struct doc_batch *b)
 	documents_close(&b->docs);
 	jread_free(&b->json);
 	free(b->bytes);
-	free(b->ends);
+	free(b->places);
 	memset(b, 0, sizeof *b);
 }
 
@@ -53,7 +53,7 @@ open_next(struct doc_batch *b)
 	documents_open(&b->docs, fd, name, s, b->opts->separator);
 	b->docs.longest = b->longest;
 	b->open = true;
-	b->line = 0;
+	b->line = b->document = 0;
 	b->file++;
 	return true;
 }
@@ -81,14 +81,22 @@ append(struct doc_batch *b, const char *text, size_t n)
 {
 	struct err e;
 	if (mem_grow(&b->bytes, &b->cap_bytes, b->nbytes + n, 1, "documents", &e) ||
-	    mem_grow(&b->ends, &b->cap_ends, b->n + 1, sizeof *b->ends, "documents", &e))
+	    mem_grow(&b->places, &b->cap_places, b->n + 1, sizeof *b->places, "documents", &e))
 		cli_fail(&e);
 	if (n)
 		memcpy(b->bytes + b->nbytes, text, n);
 	b->nbytes += n;
-	b->ends[b->n++] = b->nbytes;
+	b->places[b->n++] = (struct doc_place){b->nbytes, b->docs.name, b->opts->jsonl ? b->line : b->document};
 	b->total_bytes += n;
 	b->total_docs += !b->docs.part; /* a document counts with its last part */
+	b->document += !b->docs.part;
+}
+
+void
+doc_batch_prefix(const struct doc_batch *b, size_t i, struct err *e)
+{
+	const struct doc_place *p = &b->places[i];
+	err_prefix(e, "%s: %s %" PRIu64, p->file, b->opts->jsonl ? "line" : "document", p->number);
 }
 
 static void

@@ -25,6 +25,13 @@ extern const char *const doc_splits[];
 	{0, "separator", "TEXT", CLI_TEXT, &(d)->separator, "documents are divided by TEXT, which is left out", 0, 0, 0, false}, \
 	{0, "jsonl", NULL, CLI_FLAG, &(d)->jsonl, "lines are JSON objects, each with a document in a field", 0, 0, 0, false}, \
 	{0, "field", "NAME", CLI_TEXT, &(d)->field, "the field with the text of a JSON object (default text)", 0, 0, 0, false}
+/* A document of a batch: where it ends in the batch's bytes, and where it came from. */
+struct doc_place {
+	size_t end;
+	const char *file;     /* borrowed */
+	uint64_t number;      /* in the file: of the document, from 0; of the line, from 1, for JSON lines */
+};
+
 struct doc_batch {
 	const struct doc_opts *opts;
 	char **files;         /* NULL-terminated operands; none = standard input */
@@ -33,11 +40,12 @@ struct doc_batch {
 	struct documents docs;
 	bool open;
 	uint64_t line;        /* of the JSON lines of this file */
+	uint64_t document;    /* of this file, the next */
 	struct jread json;
 	char *bytes;          /* of the batch */
 	size_t nbytes, cap_bytes;
-	size_t *ends;         /* of each document within bytes */
-	size_t n, cap_ends;
+	struct doc_place *places;
+	size_t n, cap_places;
 	uint64_t total_bytes, total_docs;
 	uint64_t closed_bytes; /* of the files read so far, as they lie on the disk */
 };
@@ -51,12 +59,14 @@ bool doc_batch_next(struct doc_batch *b);
 /* Bytes of the files that have been read, for progress; of a pipe, those of the documents. */
 uint64_t doc_batch_read(const struct doc_batch *b);
 void doc_batch_close(struct doc_batch *b);
+/* Puts before the message where document i of the batch came from. */
+void doc_batch_prefix(const struct doc_batch *b, size_t i, struct err *e);
 
 static inline const char *
 doc_text(const struct doc_batch *b, size_t i, size_t *n)
 {
-	size_t from = i ? b->ends[i - 1] : 0;
-	*n = b->ends[i] - from;
+	size_t from = i ? b->places[i - 1].end : 0;
+	*n = b->places[i].end - from;
 	return b->bytes + from;
 }
 
