@@ -32,6 +32,8 @@ is 'plain' "$(tdump -w 0 -m plain.ten plain.rows.ten | sed -n 's/^  trained: //p
 	'"Be kind.\n\nUser: Hi\nAssistant: [[Hello.<|endoftext|>]]\nUser: Bye\nAssistant: [[Farewell!<|endoftext|>]]"'
 is 'completion' "$(tdump -w 0 -m completion.ten completion.rows.ten | sed -n 's/^  trained: //p')" \
 	'"Be kind.Hi[[Hello.<|endoftext|>]]Bye[[Farewell!<|endoftext|>]]"'
+fails 'rows of two templates in one stream' 3 tcat plain.rows.ten completion.rows.ten -o x.ten
+ok 'it is told what differs' grep -q '^tcat: completion.rows.ten: template [0-9a-f]* differs' "$T.err"
 fails 'rows of another template' 3 tfinetune -m plain.ten --steps 1 -o x.ten rows.ten
 printf 'user Q {content}\\n\nassistant A {content}<|endoftext|>\\n\nstop <|endoftext|>\nspecial <|endoftext|>\n' >own.txt
 run 'a template of one'"'"'s own' 0 '*' '~new_tokens=0 ' tgraft --template own.txt -o own.ten gpt.ten

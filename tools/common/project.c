@@ -77,12 +77,12 @@ kv_text(const struct ten_head *h, const char *key)
 int
 project_same(const struct ten_head *a, const struct ten_head *b, struct err *e)
 {
-	static const char *const keys[] = {"tokenizer", "vocab_size"};
+	static const char *const keys[] = {"tokenizer", "template", "vocab_size"};
 	if (strcmp(a->kind, b->kind))
 		return err_set(e, ERR_DATA, "kind `%s' differs from the first stream's `%s'", b->kind, a->kind);
 	if (!ten_same_schema(a, b))
 		return err_set(e, ERR_DATA, "fields differ from the first stream's (tdump --schema lists them)");
-	for (size_t i = 0; i < 2; i++)
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
 		if (!same_kv(a, b, keys[i]))
 			return err_set(e, ERR_DATA, "%s %s differs from the first stream's %s", keys[i],
 			    kv_text(b, keys[i]), kv_text(a, keys[i]));

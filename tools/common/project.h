@@ -20,7 +20,7 @@ void project_values(const struct project *p, struct ten_value *out, const struct
 void project_close(struct project *p);
 
 /* Whether two streams can be joined: kind and fields are equal, and so are the key-values
- * `tokenizer` and `vocab_size`. The message names what differs, not the stream. */
+ * `tokenizer`, `template` and `vocab_size`. The message names what differs, not the stream. */
 int project_same(const struct ten_head *a, const struct ten_head *b, struct err *e);
 
 /* The head of the joined stream (zeroed before; owned by the caller): the fields, and the
