@@ -48,9 +48,9 @@ struct masking {
 	struct vocab_file vocab;
 	struct cli_out out;
 	struct ten_head first; /* of the input, as it was in the first epoch */
-	int ids, targets, words, documents; /* fields of the input, -1 = absent */
-	int32_t *hidden, *answers;
-	size_t cap_hidden, cap_answers;
+	int ids, targets, words, positions, documents; /* fields of the input, -1 = absent */
+	int32_t *hidden, *answers, *places;
+	size_t cap_hidden, cap_answers, cap_places;
 	struct ten_value *values;           /* of the output */
 	uint64_t records, tokens_out;
 	struct cli_progress progress;
@@ -59,7 +59,7 @@ struct masking {
 
 /* ---- the output ---- */
 
-/* The input's fields, with targets; for sentinels, whose rows are new, those of a row. */
+/* The input's fields, with targets, and all that rows for a causal model have; for sentinels, whose rows are new, those alone. */
 static void
 output_head(struct ten_head *h, const struct ten_head *in, uint64_t length)
 {
@@ -68,9 +68,11 @@ output_head(struct ten_head *h, const struct ten_head *in, uint64_t length)
 	uint64_t ragged = TEN_RAGGED;
 	char text[24];
 	if (policy != MASK_SENTINEL) {
-		if (ten_head_copy(h, in, &e) || (ten_head_find(in, "targets") < 0 &&
-		    ten_head_add(h, "targets", TEN_INT, 32, 1, &ragged, &e)))
+		if (ten_head_copy(h, in, &e))
 			cli_fail(&e);
+		for (int i = 1; i < (policy == MASK_PREFIX ? 4 : 2); i++)
+			if (ten_head_find(in, row[i]) < 0 && ten_head_add(h, row[i], TEN_INT, 32, 1, &ragged, &e))
+				cli_fail(&e);
 		snprintf(h->kind, sizeof h->kind, policy == MASK_PREFIX ? "rows" : "masked");
 		return;
 	}
@@ -99,6 +101,7 @@ open_output(struct masking *m, const struct ten_reader *r)
 		cli_fail(&e);
 	m->targets = cli_field(r, "targets", TEN_INT, 32, 1);
 	m->words = cli_field(r, "words", TEN_INT, 32, 1);
+	m->positions = policy == MASK_PREFIX ? cli_field(r, "positions", TEN_INT, 32, 1) : -1;
 	m->documents = cli_field(r, "documents", TEN_INT, 32, 1);
 	if (policy == MASK_WORD && m->words < 0)
 		cli_die(ERR_DATA, "%s: has no field `words': whole words need the tokens of ttok --words", ten_reader_name(r));
@@ -122,18 +125,38 @@ grow(struct masking *m, size_t n)
 		cli_fail(&e);
 }
 
+/* What rows have and the input has not, from field `at` on: it is one document, or those that it numbers. */
+static void
+complete_row(struct masking *m, const int32_t *documents, size_t n, size_t at)
+{
+	struct err e;
+	if (mem_grow(&m->places, &m->cap_places, 2 * n, sizeof *m->places, "a row", &e))
+		cli_fail(&e);
+	int32_t *positions = m->places, *numbers = m->places + n;
+	for (size_t i = 0; i < n; i++) {
+		positions[i] = i && (!documents || documents[i] == documents[i - 1]) ? positions[i - 1] + 1 : 0;
+		numbers[i] = 0;
+	}
+	if (m->positions < 0)
+		m->values[at++] = ten_vector(positions, n);
+	if (m->documents < 0)
+		m->values[at] = ten_vector(numbers, n);
+}
+
 static int
 write_row(struct masking *m, const struct ten_reader *r, uint64_t epoch, const struct ten_value *in, struct err *e)
 {
-	size_t n = in[m->ids].count;
-	int at = m->targets >= 0 ? m->targets : (int)ten_reader_head(r)->nfields;
+	size_t n = in[m->ids].count, fields = ten_reader_head(r)->nfields;
+	const int32_t *documents = cli_column(r, in, m->ids, m->documents);
 	grow(m, n);
-	if (mask_row(&m->masker, epoch, in[m->ids].data, cli_column(r, in, m->ids, m->words),
-	    cli_column(r, in, m->ids, m->documents), cli_column(r, in, m->ids, m->targets), n, m->hidden, m->answers, e))
+	if (mask_row(&m->masker, epoch, in[m->ids].data, cli_column(r, in, m->ids, m->words), documents,
+	    cli_column(r, in, m->ids, m->targets), n, m->hidden, m->answers, e))
 		return -1;
-	memcpy(m->values, in, ten_reader_head(r)->nfields * sizeof *in);
+	memcpy(m->values, in, fields * sizeof *in);
 	m->values[m->ids] = ten_vector(m->hidden, n);
-	m->values[at] = ten_vector(m->answers, n);
+	m->values[m->targets >= 0 ? (size_t)m->targets : fields++] = ten_vector(m->answers, n);
+	if (policy == MASK_PREFIX)
+		complete_row(m, documents, n, fields);
 	m->tokens_out += n;
 	return ten_write(m->out.w, m->values, e);
 }
@@ -281,6 +304,7 @@ main(int argc, char **argv)
 	free(m.values);
 	free(m.hidden);
 	free(m.answers);
+	free(m.places);
 	masker_close(&m.masker);
 	vocab_file_free(&m.vocab);
 	return 0;

@@ -57,6 +57,18 @@ ok 'another seed, other masks' sh -c '! cmp -s token.ten seed.ten'
 run 'prefix: rows for a causal model' 0 '' '~ trained=' tmask -m vocab.ten --policy prefix rows.ten -o prefix.ten
 is 'prefix: targets are those of the rows or none' "$(paste <(lines rows.ten) <(lines prefix.ten) | python3 -c 'import json, sys
 print(all(t in (-100, u) for l in sys.stdin for a, b in [map(json.loads, l.split("\t"))] for u, t in zip(a["targets"], b["targets"])))')" True
+run 'prefix: sound rows' 0 '' '' tcheck -q prefix.ten
+tmask -q -m vocab.ten --policy prefix tokens.ten -o whole.ten
+run 'prefix: of tokens, too' 0 '~^whole.ten: ok: rows, ' '' tcheck whole.ten
+is 'prefix: each a document, of which the next token is the target' "$(paste <(lines tokens.ten) <(lines whole.ten) | python3 -c 'import json, sys
+n = 0
+for a, b in [map(json.loads, l.split("\t")) for l in sys.stdin]:
+    i = a["ids"]; k = len(i); n += 1
+    assert b["ids"] == i and b["words"] == a["words"] and b["positions"] == list(range(k)) and b["documents"] == [0] * k
+    assert all(t in (-100, u) for u, t in zip(i[1:] + [-100], b["targets"]))
+print(n > 80)')" True
+is 'prefix: positions begin anew with each document' "$(tcat -q -f ids,documents rows.ten | tmask -q -m vocab.ten --policy prefix | lines -f positions | md5sum)" \
+	"$(lines -f positions rows.ten | md5sum)"
 run 'sentinels' 0 '' '' tmask -q -m vocab.ten --policy sentinel rows.ten -o sentinel.ten
 run 'sentinels: sound rows' 0 '' '' tcheck -q sentinel.ten
 fails 'no mask token' 3 tmask -m plain.ten rows.ten -o x.ten
@@ -111,7 +123,7 @@ is 'the same views, however the documents are divided' "$(split_views)" \
 	"$(tcat -q -f ids,key,view views.ten | lines - | sort | md5sum)"
 taug -q -m vocab.ten -i tokens.ten --views 3 none -o none.ten
 is 'none: the source, three times' "$(lines none.ten | python3 -c 'import json, sys
-for l in sys.stdin: print(json.loads(l)["ids"])' | uniq -c | awk '$1 % 3' | wc -l)" 0
+for l in sys.stdin: print(json.loads(l)["ids"])' | uniq -c | awk '{ n += $1; bad += $1 % 3 } END { print n, bad }')" "$((3 * n)) 0"
 taug -q -m vocab.ten -i tokens.ten --epochs 2 reorder -o two.ten
 taug -q -m vocab.ten -i tokens.ten --epoch 1 reorder -o second.ten
 is 'epochs: the second is that of --epoch 1' "$(lines two.ten | tail -n $((2 * n)) | md5sum)" "$(lines second.ten | md5sum)"
