@@ -119,7 +119,7 @@ print_decoded(const struct view *v, const struct ten_value *ids)
 	struct err e;
 	struct ten_membuf text = {0};
 	const int32_t *id = ids->data;
-	for (uint64_t i = 0; i < ids->count && (!width || text.size < 4 * width); i++)
+	for (uint64_t i = 0; i < ids->count && (!width || text.size / 4 < width); i++)
 		if (vocab_decode(&vocab.vocab, id[i], true, &text, &e)) {
 			err_prefix(&e, "%s: record %" PRIu64, ten_reader_name(v->r), ten_reader_record(v->r) - 1);
 			cli_fail(&e);
@@ -280,15 +280,31 @@ print_jsonl(struct view *v)
 	}
 }
 
+/* Of several operands with the same fields once, so that together they are a table. */
+static void
+print_csv_names(const struct view *v)
+{
+	static char *before;
+	char *line;
+	size_t n;
+	FILE *f = open_memstream(&line, &n);
+	for (size_t i = 0; f && i < v->n; i++) {
+		if (i)
+			putc(',', f);
+		show_csv_text(f, v->fields[i]->name, strlen(v->fields[i]->name));
+	}
+	if (!f || fclose(f))
+		cli_die(ERR_RUNTIME, "out of memory");
+	if (!before || strcmp(before, line))
+		puts(line);
+	free(before);
+	before = line;
+}
+
 static void
 print_csv(struct view *v)
 {
-	for (size_t i = 0; i < v->n; i++) {
-		if (i)
-			putchar(',');
-		show_csv_text(stdout, v->fields[i]->name, strlen(v->fields[i]->name));
-	}
-	putchar('\n');
+	print_csv_names(v);
 	while (next_record(v)) {
 		for (size_t i = 0; i < v->n; i++) {
 			if (i)

@@ -53,6 +53,12 @@ run "CSV" 0 'step,loss,"note, ""quoted""",pair
 run "fields, in the order asked for" 0 'loss,step
 1.3333333333333333,0
 1,1' '' tdump --csv -f loss --field step -n 2 metrics.ten
+run "CSV of several: the names once" 0 'loss
+1.3333333333333333
+1.3333333333333333' '' tdump --csv -f loss -n 1 metrics.ten metrics.ten
+is "CSV of two kinds" "$(tdump --csv tokens.ten rows.ten tokens.ten | grep ids)" "ids
+ids,targets,positions,documents
+ids"
 run "-n 0" 0 'loss' '' tdump --csv -f loss -n 0 metrics.ten
 run "schema" 0 'kind: model
 fields:
@@ -113,6 +119,7 @@ is "a closed pipe: what was asked for" "$(wc -l <out)" 2
 
 printf 'Once upon a time\n\nThe end\n' >stories.txt
 tvocab -q --type byte stories.txt -o vocab.ten && ttok -q -m vocab.ten stories.txt -o ids.ten
+is "ids as text, however wide" "$(tdump -w 4611686018427387904 -m vocab.ten ids.ten)" "$(tdump -w 0 -m vocab.ten ids.ten)"
 run "ids as text" 0 '~^  ids as text: "(<\|endoftext\|>)?Once upon a time' '' tdump -m vocab.ten ids.ten
 mk candidates >candidates.ten
 is "candidates: what is trained of each" "$(tdump -m vocab.ten candidates.ten | grep trained)" '  trained: "\x00[[\x00]]"
