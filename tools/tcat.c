@@ -256,7 +256,7 @@ main(int argc, char **argv)
 	if (shards && !output)
 		cli_die(ERR_USAGE, "--shards needs -o FILE (tcat --help)");
 	open_job(&j, operands, n);
-	cli_progress_start(&j.progress, quiet, "records", 0);
+	cli_progress_through(&j.progress, quiet, output, "records", 0);
 	for (size_t i = 0; i < j.n; i++)
 		if (range_text && j.inputs[i].file)
 			copy_mapped(&j, &j.inputs[i]);

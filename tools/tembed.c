@@ -290,7 +290,7 @@ embed(struct embedding *m, struct ten_reader *r)
 	struct cli_progress p;
 	int got;
 	struct ten_value *v = cli_zalloc(ten_reader_head(r)->nfields, sizeof *v, "fields");
-	cli_progress_start(&p, quiet, "tokens", 0);
+	cli_progress_through(&p, quiet, output, "tokens", 0);
 	while ((got = ten_read(r, v, &e)) > 0) {
 		add_record(m, r, v);
 		cli_progress_tick(&p, m->tokens, "");

@@ -257,7 +257,7 @@ score_records(struct scoring *c, int fd, const char *name)
 	struct cli_progress p;
 	int got = 1;
 	open_stream(&s, c, fd, name);
-	cli_progress_start(&p, quiet, "answers", 0);
+	cli_progress_through(&p, quiet, output, "answers", 0);
 	for (size_t n = 0, fields = s.in->nfields;; n = ten_reader_waiting(s.r) ? n : 0) {
 		if (mem_grow(&s.values, &s.cap_values, (n + 1) * fields, sizeof *s.values, "records", &e) ||
 		    mem_grow(&s.counts, &s.cap_counts, n + 1, sizeof *s.counts, "records", &e) ||

@@ -173,6 +173,8 @@ uint64_t cli_input_bytes(char *const *paths);
 /* For a tool that reads its operands `passes` times and writes as it reads: MB of the input, with an ETA where their size is
  * known. Only on a terminal, and only where the output is no pipe: of a pipeline the last tool draws. */
 void cli_progress_filter(struct cli_progress *p, bool quiet, const char *output, char *const *paths, uint64_t passes);
+/* The same in another unit. */
+void cli_progress_through(struct cli_progress *p, bool quiet, const char *output, const char *unit, uint64_t total);
 /* Cheap to call often. Redraws the live line on a terminal five times a second with rate and
  * ETA, cut to the width of the terminal; prints a key=value line every 10 s elsewhere. `extra` is appended (may be ""). */
 void cli_progress_tick(struct cli_progress *p, uint64_t done, const char *extra);

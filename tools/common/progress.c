@@ -42,8 +42,14 @@ cli_input_bytes(char *const *paths)
 void
 cli_progress_filter(struct cli_progress *p, bool quiet, const char *output, char *const *paths, uint64_t passes)
 {
+	cli_progress_through(p, quiet, output, "MB", passes * cli_input_bytes(paths) / 1000000);
+}
+
+void
+cli_progress_through(struct cli_progress *p, bool quiet, const char *output, const char *unit, uint64_t total)
+{
 	struct stat st;
-	cli_progress_start(p, quiet, "MB", passes * cli_input_bytes(paths) / 1000000);
+	cli_progress_start(p, quiet, unit, total);
 	p->on = p->on && p->tty && !(cli_is_standard(output) && fstat(STDOUT_FILENO, &st) == 0 && S_ISFIFO(st.st_mode));
 }
 
