@@ -48,7 +48,7 @@ run "an absent file among others" 1 '~^text.ten: ok' '~^tcheck: none.ten: cannot
 mk abort >abort.ten
 run "an aborted stream" 4 '' '~^tcheck: abort.ten: .*ttok.*cannot read' tcheck abort.ten
 
-# every 7th truncation and every byte with one bit flipped
+# every 7th truncation; tests/faults/flips.sh flips bits
 mk rows >r.ten
 damage() {
 	local n=$(size r.ten) i bad=0
