@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 #include <xxhash.h>
 
 #include "base/mem.h"
@@ -77,24 +76,14 @@ parse_parts(struct part *p)
 	return n;
 }
 
-static bool made_folder, finished;
-
-/* A folder that this run made and nothing came to be in. */
-static void
-remove_folder(void)
-{
-	if (made_folder && !finished)
-		rmdir(folder);
-}
-
 static void
 open_parts(struct part *p, size_t n, const struct ten_head *in)
 {
 	struct err e;
 	struct ten_writer_opts o = {.zstd_level = zstd, .byte_split = zstd > 0};
-	atexit(remove_folder);
-	made_folder = mkdir(folder, 0777) == 0;
-	if (!made_folder && errno != EEXIST)
+	if (mkdir(folder, 0777) == 0)
+		cli_made_folder(folder);
+	else if (errno != EEXIST)
 		cli_die(ERR_RUNTIME, "%s: cannot create the folder: %s", folder, strerror(errno));
 	for (size_t i = 0; i < n; i++) {
 		struct ten_head h;
@@ -189,7 +178,7 @@ main(int argc, char **argv)
 		free(parts[i].name);
 		free(parts[i].path);
 	}
-	finished = true;
+	cli_made_folder(NULL);
 	cli_account(quiet, "records_in=%" PRIu64 "%s", ten_reader_record(r), line);
 	ten_reader_free(r);
 	return 0;

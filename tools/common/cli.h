@@ -135,6 +135,9 @@ void cli_add_provenance(struct ten_head *head, const struct ten_head *const *inp
 void cli_open_raw(struct cli_out *o, const char *path, const struct ten_head *head,
     const struct ten_writer_opts *wopts);
 void cli_write(struct cli_out *o, const struct ten_value *values);
+/* A folder that this run made for its outputs (borrowed) is removed with them if the tool ends by an error or a signal, unless
+ * there is something in it; NULL: it stays. */
+void cli_made_folder(const char *path);
 /* END, flush, fsync, rename; checked. */
 void cli_close_out(struct cli_out *o);
 

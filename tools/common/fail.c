@@ -42,6 +42,22 @@ complain(const char *msg)
 		return; /* nowhere to say it */
 }
 
+/* Async-signal-safe. */
+static void
+remove_unfinished(void)
+{
+	outfile_signal_cleanup();
+	outfolder_signal_cleanup();
+	if (cli_state.folder)
+		rmdir(cli_state.folder);
+}
+
+void
+cli_made_folder(const char *path)
+{
+	cli_state.folder = path;
+}
+
 /* A reader downstream of standard output learns why; a file just disappears. */
 static void
 abandon_outputs(const char *msg)
@@ -50,8 +66,7 @@ abandon_outputs(const char *msg)
 	for (struct cli_out *o = cli_state.outs; o; o = o->next)
 		if (o->w && !o->file.atomic)
 			ten_writer_abort(o->w, cli_name(), msg);
-	outfile_signal_cleanup();
-	outfolder_signal_cleanup();
+	remove_unfinished();
 }
 
 void
@@ -140,8 +155,7 @@ static void
 on_signal(int sig)
 {
 	int saved = errno;
-	outfile_signal_cleanup();
-	outfolder_signal_cleanup();
+	remove_unfinished();
 	raise(sig);
 	errno = saved;
 }

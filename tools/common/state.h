@@ -13,6 +13,7 @@ struct cli_state {
 	struct ten_input *noted;     /* foreign inputs for provenance */
 	size_t nnoted, noted_cap;
 	struct cli_out *outs;        /* open outputs */
+	const char *volatile folder; /* that this run made for its outputs, or NULL */
 	struct cli_progress *live;   /* whose line is on the terminal now */
 	size_t rank;                 /* of a process that is one of several */
 	void (*leave)(int status);   /* what it does before it ends because of an error, or NULL */
