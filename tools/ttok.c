@@ -248,6 +248,9 @@ encode_words(struct encoder *x, const struct vocab *v, const struct ten_value *t
 	const uint32_t *end = ends->data;
 	struct ids *ids = &to->ids;
 	ids->n = 0;
+	size_t last = ends->count ? end[ends->count - 1] : 0;
+	if (last != text->count)
+		return err_set(e, ERR_DATA, "the last word ends at byte %zu, of a text of %" PRIu64, last, text->count);
 	for (size_t w = 0, from = 0; w <= ends->count + 1; w++) {
 		bool outside = w == 0 || w == ends->count + 1;
 		int32_t around = w == 0 ? v->begin : v->end;

@@ -112,6 +112,32 @@ chosen(const char *name)
 }
 
 static void
+check_around(const char *option, const char *name)
+{
+	bool known = !name || strcmp(name, "none") == 0;
+	for (size_t i = 0; i < specials.n && !known; i++)
+		known = strcmp(name, specials.items[i]) == 0;
+	if (!known)
+		cli_die(ERR_USAGE, "%s: `%s' is none of the special tokens", option, name);
+}
+
+/* Before the text is read, which may take long. */
+static void
+check_specials(void)
+{
+	for (size_t i = 0; i < specials.n; i++) {
+		size_t n = strlen(specials.items[i]);
+		if (n == 0 || n > VOCAB_MAX_TOKEN)
+			cli_die(ERR_USAGE, "--special: a name of %zu bytes, must have 1 to %d", n, VOCAB_MAX_TOKEN);
+		for (size_t k = 0; k < i; k++)
+			if (strcmp(specials.items[k], specials.items[i]) == 0)
+				cli_die(ERR_USAGE, "--special: `%s' is there twice", specials.items[i]);
+	}
+	check_around("--begin", begin);
+	check_around("--end", end);
+}
+
+static void
 check_options(void)
 {
 	static const char *standard[] = {"<|endoftext|>"};
@@ -119,6 +145,7 @@ check_options(void)
 		cli_die(ERR_USAGE, "--no-special and --special contradict each other");
 	if (!no_special && !specials.n)
 		specials = (struct cli_list){standard, 1};
+	check_specials();
 	if (type != VOCAB_BPE)
 		cli_misplaced(&size, "--type bpe", types[type]);
 	if (no_bytes && type != VOCAB_CHAR)

@@ -14,7 +14,11 @@ run 'characters alone' 0 '' '~ distinct=13 tokens=13$' tvocab --type char --no-b
 is 'several special tokens, and none around documents' \
 	"$(tvocab -q -n 300 --special '<a>' --special '<b>' --begin none --end '<b>' stories.txt | tdump -n 0 | grep -E '^  (begin|end) ')" '  end = <b>'
 fails 'too small' 2 tvocab -n 256 stories.txt -o x.ten
-fails 'an end that is no special token' 3 tvocab --end '<x>' stories.txt -o x.ten
+for o in '--end <x>' '--begin endoftext' '--no-special --begin <|endoftext|>' '--special a --special a' '--special='; do
+	# a text that is not there: what is wrong with the options is said before it is opened
+	fails "special tokens: $o" 2 tvocab $o missing.txt -o x.ten
+done
+is 'it is told what' "$(cat "$T.err")" 'tvocab: --special: a name of 0 bytes, must have 1 to 65536'
 fails 'a size of characters' 2 tvocab --type char -n 300 stories.txt -o x.ten
 fails 'two minds' 2 tvocab --special a --no-special stories.txt -o x.ten
 fails 'no file' 1 tvocab missing.txt -o x.ten
@@ -75,6 +79,17 @@ ok 'tvocab does' from_pipe tvocab -q --type char -o pipe.ten
 is 'the same vocabulary' "$(tdump --csv pipe.ten)" "$(tdump --csv char.ten)"
 ok 'timport does' from_pipe timport -q --format text -o pipe.ten
 is 'the same records' "$(tdump --csv pipe.ten)" "$(timport -q --format text small.txt | tdump --csv)"
+
+"$BUILD/tests/support/mkten" words >words.ten
+"$BUILD/tests/support/mkten" short-words >short.ten
+is 'words of records' "$(ttok -q --records -m byte.ten words.ten | tdump --csv -f words | tail -n 1)" '"[-1,0,0,0,1,1,1,-1]"'
+fails 'text behind the last word' 3 ttok --records -m byte.ten short.ten -o x.ten
+is 'it is told where' "$(cat "$T.err")" 'ttok: short.ten: record 0: the last word ends at byte 3, of a text of 6'
+# more names than a head has room for
+name=$(printf 'a%.0s' $(seq 240))
+echo a >"$name"
+fails 'thousands of files' 3 ttok -q -m byte.ten $(for i in $(seq 4200); do echo "$name"; done) -o x.ten
+ok 'it is told what to do' grep -q '^ttok: the names of 4200 files are too much .*cat FILE [.]* | ttok' "$T.err"
 
 fails 'no vocabulary' 2 ttok stories.txt -o x.ten
 fails 'a vocabulary that is tokens' 3 ttok -m t.ten stories.txt -o x.ten

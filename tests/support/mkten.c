@@ -5,7 +5,7 @@
  * two-models, no-field, far-turn (a chat) and far-prompt, far-answer, many-answers (judgements: ends of texts far behind
  * them, more answers than there may be), rollouts, bad-prompt, bad-array, bad-ended (rollouts: a prompt longer than all, an array
  * shorter than the answer, an answer ended twice), candidates, bad-scored, bad-ends (candidates: scored elsewhere, ends that fall),
- * crowd (candidates: an answer a token), or abort (an upstream tool that failed), endless (rows without end) or
+ * crowd (candidates: an answer a token), words, short-words (text in words, and some behind the last), or abort (an upstream tool that failed), endless (rows without end) or
  * untrained (rows without a target).
  * The records are written COPIES times (1), packed into blocks of 16 KiB. */
 #include <inttypes.h>
@@ -134,6 +134,19 @@ chats(void)
 		field(&h, "ranks", TEN_UINT, 32, 1, TEN_RAGGED);
 	}
 	struct ten_writer *w = begin(&h, is("far-turn") ? "chat" : "judgements", false);
+	need(ten_write(w, v, &e));
+	need(ten_writer_end(w, &e));
+}
+
+static void
+words(void)
+{
+	static const uint32_t ends[] = {3, 6};
+	struct ten_head h = {0};
+	field(&h, "text", TEN_TEXT, 8, 1, TEN_RAGGED);
+	field(&h, "word_ends", TEN_UINT, 32, 1, TEN_RAGGED);
+	struct ten_value v[2] = {ten_vector("onetwo", 6), ten_vector(ends, is("words") ? 2 : 1)};
+	struct ten_writer *w = begin(&h, "text", false);
 	need(ten_write(w, v, &e));
 	need(ten_writer_end(w, &e));
 }
@@ -308,6 +321,8 @@ main(int argc, char **argv)
 		rows();
 	else if (is("far-turn") || is("far-prompt") || is("far-answer") || is("many-answers"))
 		chats();
+	else if (is("words") || is("short-words"))
+		words();
 	else if (is("rollouts") || is("bad-prompt") || is("bad-array") || is("bad-ended"))
 		rollouts();
 	else if (is("candidates") || is("bad-scored") || is("bad-ends") || is("crowd"))

@@ -226,8 +226,14 @@ cli_add_provenance(struct ten_head *head, const struct ten_head *const *inputs, 
 	p.parents = cli_zalloc(n, sizeof *p.parents, "provenance");
 	p.nparents = parents_of(p.parents, inputs, n);
 	p.argv = cli_canonical(&p.nargv, &e);
-	if (!p.argv || ten_head_add_prov(head, &p, NULL, &e))
+	if (!p.argv)
 		cli_fail(&e);
+	if (ten_head_add_prov(head, &p, NULL, &e)) {
+		if (p.ninputs > 1 && e.code == ERR_DATA)
+			err_prefix(&e, "the names of %zu files are too much for the output's head, give them as one (cat FILE ... | %s)",
+			    p.ninputs, cli_name());
+		cli_fail(&e);
+	}
 	for (size_t i = 0; i < p.nargv; i++)
 		free(p.argv[i]);
 	free(p.argv);
