@@ -110,7 +110,7 @@ type_ok(unsigned cls, unsigned bits)
 }
 
 int
-head_add_field(struct ten_head *h, const struct ten_field *f, struct err *e)
+ten_head_add_field(struct ten_head *h, const struct ten_field *f, struct err *e)
 {
 	struct shape s;
 	if (!ten_name_ok(f->name, strlen(f->name), TEN_MAX_NAME))
@@ -147,7 +147,7 @@ ten_head_add(struct ten_head *h, const char *name, enum ten_class cls, unsigned 
 		return err_set(e, ERR_DATA, "field `%s` is there already", name);
 	for (unsigned i = 0; i < rank; i++)
 		f.dims[i] = dims[i];
-	return head_add_field(h, &f, e);
+	return ten_head_add_field(h, &f, e);
 }
 
 int
@@ -296,7 +296,7 @@ ten_head_copy(struct ten_head *to, const struct ten_head *from, struct err *e)
 	memset(to, 0, sizeof *to);
 	memcpy(to->kind, from->kind, sizeof to->kind);
 	for (size_t i = 0; i < from->nfields; i++)
-		if (head_add_field(to, &from->fields[i], e))
+		if (ten_head_add_field(to, &from->fields[i], e))
 			goto fail;
 	for (size_t i = 0; i < from->nkvs; i++) {
 		const struct ten_kv *kv = &from->kvs[i];

@@ -81,7 +81,7 @@ field_decode(struct ten_head *h, const uint8_t *p, size_t n, struct err *e)
 	memcpy(f.name, p + 8 + 8 * (size_t)f.rank, len);
 	if (strlen(f.name) != len)
 		return err_set(e, ERR_DATA, "a field's name contains a NUL");
-	return head_add_field(h, &f, e);
+	return ten_head_add_field(h, &f, e);
 }
 
 /* KV: u32 bytes of the key; the key; the value. */

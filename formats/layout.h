@@ -168,7 +168,6 @@ int head_decode(struct ten_head *h, const uint8_t *meta, size_t n, struct err *e
 /* A segment with head b may follow one with head a: the schema is the same, and so are the
  * tokenizer and the template. */
 int head_continues(const struct ten_head *a, const struct ten_head *b, struct err *e);
-int head_add_field(struct ten_head *h, const struct ten_field *f, struct err *e);
 /* Appends a KV whose key is not there yet; the key is n bytes. */
 int head_push_kv(struct ten_head *h, const void *key, size_t n, const void *value, size_t size, struct err *e);
 int head_set_kind(struct ten_head *h, const void *kind, size_t n, struct err *e);
