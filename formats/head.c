@@ -3,10 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Decodes one character of UTF-8; its length, or 0 when malformed, overlong, a surrogate or a
- * control character. */
-static size_t
-utf8_char(const uint8_t *p, size_t n)
+size_t
+ten_printable(const uint8_t *p, size_t n)
 {
 	static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
 	uint32_t c = p[0];
@@ -34,7 +32,7 @@ ten_name_ok(const void *name, size_t n, size_t max)
 	if (n == 0 || n > max)
 		return false;
 	for (size_t i = 0; i < n;) {
-		size_t len = utf8_char(p + i, n - i);
+		size_t len = ten_printable(p + i, n - i);
 		if (!len)
 			return false;
 		i += len;

@@ -90,6 +90,9 @@ align64(uint64_t n)
 }
 
 bool ten_all_zero(const void *p, size_t n);
+/* Length of the character of UTF-8 at p, n > 0 bytes; 0 when it is malformed, overlong, a surrogate or a
+ * control character. */
+size_t ten_printable(const uint8_t *p, size_t n);
 /* Valid UTF-8 of 1 to max bytes without control characters. */
 bool ten_name_ok(const void *name, size_t n, size_t max);
 

@@ -47,6 +47,8 @@ run "an absent file among others" 1 '~^text.ten: ok' '~^tcheck: none.ten: cannot
     tcheck none.ten text.ten
 mk abort >abort.ten
 run "an aborted stream" 4 '' '~^tcheck: abort.ten: .*ttok.*cannot read' tcheck abort.ten
+is "whose message cannot command a terminal" "$(tcheck abort.ten 2>&1)" \
+    'tcheck: abort.ten: record 0 (offset 192): ttok??, upstream, failed: ?[2J??31m? café/stories.txt: cannot read: Input/output error'
 
 # every 7th truncation and every byte with one bit flipped
 mk rows >r.ten
