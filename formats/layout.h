@@ -207,6 +207,8 @@ struct shape {
 
 /* -1: the product overflows or a dimension is zero. */
 int shape_of(struct shape *s, const struct ten_field *f, struct err *e);
+/* Elements of a value whose ragged sizes are dims[nragged]; -1 when the sizes that are not 0 multiply to 2^63 or more. */
+int shape_count(const struct shape *s, const uint64_t *dims, uint64_t *count);
 struct shape *shapes_of(const struct ten_head *h, struct err *e);
 
 /* Decodes the sections of a DATA block into columns[nfields]. `raw` keeps what was
