@@ -176,6 +176,8 @@ struct ten_reader;
 int ten_reader_open(struct ten_reader **r, int fd, const char *name, struct err *e);
 /* The same over memory, which is borrowed. */
 int ten_reader_open_mem(struct ten_reader **r, const void *p, size_t n, const char *name, struct err *e);
+/* Hands the descriptor over: ten_reader_free will close it. */
+void ten_reader_own(struct ten_reader *r);
 const struct ten_head *ten_reader_head(const struct ten_reader *r); /* of the first segment */
 const char *ten_reader_name(const struct ten_reader *r);
 /* Next record: 1 and `values` (nfields entries) filled, 0 at the end of a complete stream, -1.
