@@ -91,6 +91,12 @@ if measures_memory tvocab; then
 	often=$(for i in $(seq 50); do cat some.txt; done | peak --split file)
 	ok "nor as one document ($often KiB)" test "$often" -lt $((once + 6144))
 	is 'and the same merges' "$(tdump --csv many.ten | md5sum)" "$(tvocab -q -n 2048 some.txt | tdump --csv | md5sum)"
+	# a piece of 900 KB
+	for i in $(seq 20); do tr -dc a-z <stories.txt; done >run.txt
+	head -n 3 stories.txt >few.txt
+	none=$(peak few.txt)
+	once=$(peak run.txt)
+	ok "long pieces: a few numbers a byte ($once KiB)" test "$once" -lt $((none + $(stat -c %s run.txt) * 40 / 1024))
 else
 	skip 'peak of memory' 'needs /usr/bin/time, and a build without sanitizers'
 fi
