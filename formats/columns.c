@@ -20,6 +20,20 @@ shape_of(struct shape *s, const struct ten_field *f, struct err *e)
 	return 0;
 }
 
+int
+shape_count(const struct shape *s, const uint64_t *dims, uint64_t *count)
+{
+	uint64_t n = s->fixed;
+	bool none = false;
+	for (unsigned k = 0; k < s->nragged; k++) {
+		none |= dims[k] == 0;
+		if (dims[k] && (__builtin_mul_overflow(n, dims[k], &n) || n > INT64_MAX))
+			return -1;
+	}
+	*count = none ? 0 : n;
+	return 0;
+}
+
 struct shape *
 shapes_of(const struct ten_head *h, struct err *e)
 {
@@ -78,15 +92,10 @@ check_offsets(const struct ten_column *c, const struct shape *s, uint32_t record
 static int
 check_dims(const struct ten_column *c, const struct shape *s, uint32_t records)
 {
-	const uint64_t *d = c->dims;
-	for (uint32_t i = 0; i < records; i++) {
-		uint64_t n = s->fixed;
-		for (unsigned k = 0; k < s->nragged; k++, d++)
-			if (*d > INT64_MAX || __builtin_mul_overflow(n, *d, &n))
-				return -1;
-		if (n != c->offsets[i + 1] - c->offsets[i])
+	uint64_t n;
+	for (uint32_t i = 0; i < records; i++)
+		if (shape_count(s, c->dims + (size_t)i * s->nragged, &n) || n != c->offsets[i + 1] - c->offsets[i])
 			return -1;
-	}
 	return 0;
 }
 
@@ -182,14 +191,12 @@ bulk_decode(struct ten_column *column, uint32_t offsets[2], const struct ten_hea
 	for (size_t i = 0; i < want; i++)
 		if (!(p[i] = section_raw(&s->s[i], payload, i ? 8 : sh->elem, raw, &used, tmp, e)))
 			return -1;
-	uint64_t count = sh->fixed, bytes;
-	bool bad = false;
-	for (unsigned k = 0; k < sh->nragged; k++)
-		bad |= __builtin_mul_overflow(count, get64(p[1] + 8 * (size_t)k), &count);
-	if (bad || __builtin_mul_overflow(count, sh->elem, &bytes) || bytes != s->s[0].raw)
+	const uint64_t *dims = (const uint64_t *)(const void *)p[1];
+	uint64_t count, bytes;
+	if (shape_count(sh, dims, &count) || __builtin_mul_overflow(count, sh->elem, &bytes) || bytes != s->s[0].raw)
 		return err_set(e, ERR_DATA, "field `%s`: %llu bytes do not match its dimensions", name,
 		    (unsigned long long)s->s[0].raw);
-	*column = (struct ten_column){p[0], count, NULL, (const uint64_t *)(const void *)p[1]};
+	*column = (struct ten_column){p[0], count, NULL, dims};
 	if (sh->nragged && count <= UINT32_MAX) {
 		offsets[0] = 0;
 		offsets[1] = (uint32_t)count;

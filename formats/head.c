@@ -3,10 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Decodes one character of UTF-8; its length, or 0 when malformed, overlong, a surrogate or a
- * control character. */
-static size_t
-utf8_char(const uint8_t *p, size_t n)
+size_t
+ten_printable(const uint8_t *p, size_t n)
 {
 	static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
 	uint32_t c = p[0];
@@ -34,7 +32,7 @@ ten_name_ok(const void *name, size_t n, size_t max)
 	if (n == 0 || n > max)
 		return false;
 	for (size_t i = 0; i < n;) {
-		size_t len = utf8_char(p + i, n - i);
+		size_t len = ten_printable(p + i, n - i);
 		if (!len)
 			return false;
 		i += len;
@@ -110,7 +108,7 @@ type_ok(unsigned cls, unsigned bits)
 }
 
 int
-head_add_field(struct ten_head *h, const struct ten_field *f, struct err *e)
+ten_head_add_field(struct ten_head *h, const struct ten_field *f, struct err *e)
 {
 	struct shape s;
 	if (!ten_name_ok(f->name, strlen(f->name), TEN_MAX_NAME))
@@ -147,7 +145,7 @@ ten_head_add(struct ten_head *h, const char *name, enum ten_class cls, unsigned 
 		return err_set(e, ERR_DATA, "field `%s` is there already", name);
 	for (unsigned i = 0; i < rank; i++)
 		f.dims[i] = dims[i];
-	return head_add_field(h, &f, e);
+	return ten_head_add_field(h, &f, e);
 }
 
 int
@@ -296,7 +294,7 @@ ten_head_copy(struct ten_head *to, const struct ten_head *from, struct err *e)
 	memset(to, 0, sizeof *to);
 	memcpy(to->kind, from->kind, sizeof to->kind);
 	for (size_t i = 0; i < from->nfields; i++)
-		if (head_add_field(to, &from->fields[i], e))
+		if (ten_head_add_field(to, &from->fields[i], e))
 			goto fail;
 	for (size_t i = 0; i < from->nkvs; i++) {
 		const struct ten_kv *kv = &from->kvs[i];

@@ -81,7 +81,7 @@ field_decode(struct ten_head *h, const uint8_t *p, size_t n, struct err *e)
 	memcpy(f.name, p + 8 + 8 * (size_t)f.rank, len);
 	if (strlen(f.name) != len)
 		return err_set(e, ERR_DATA, "a field's name contains a NUL");
-	return head_add_field(h, &f, e);
+	return ten_head_add_field(h, &f, e);
 }
 
 /* KV: u32 bytes of the key; the key; the value. */
@@ -191,13 +191,19 @@ abort_encode(struct buf *b, const char *tool, const char *message, struct err *e
 	return pad_meta(b, e);
 }
 
-/* Text of a stream that will be printed: no control characters. */
+/* Text of a stream that will be printed: no control characters, and nothing that a terminal may take for one. */
 static void
 copy_printable(char *out, size_t cap, const struct tlv *t)
 {
 	size_t n = t->n < cap - 1 ? t->n : cap - 1;
-	for (size_t i = 0; i < n; i++)
-		out[i] = t->p[i] < 0x20 || t->p[i] == 0x7f ? '?' : (char)t->p[i];
+	for (size_t i = 0, len; i < n; i += len) {
+		len = ten_printable(t->p + i, n - i);
+		if (len)
+			memcpy(out + i, t->p + i, len);
+		else
+			out[i] = '?';
+		len += !len;
+	}
 	out[n] = '\0';
 }
 

@@ -90,6 +90,9 @@ align64(uint64_t n)
 }
 
 bool ten_all_zero(const void *p, size_t n);
+/* Length of the character of UTF-8 at p, n > 0 bytes; 0 when it is malformed, overlong, a surrogate or a
+ * control character. */
+size_t ten_printable(const uint8_t *p, size_t n);
 /* Valid UTF-8 of 1 to max bytes without control characters. */
 bool ten_name_ok(const void *name, size_t n, size_t max);
 
@@ -168,7 +171,6 @@ int head_decode(struct ten_head *h, const uint8_t *meta, size_t n, struct err *e
 /* A segment with head b may follow one with head a: the schema is the same, and so are the
  * tokenizer and the template. */
 int head_continues(const struct ten_head *a, const struct ten_head *b, struct err *e);
-int head_add_field(struct ten_head *h, const struct ten_field *f, struct err *e);
 /* Appends a KV whose key is not there yet; the key is n bytes. */
 int head_push_kv(struct ten_head *h, const void *key, size_t n, const void *value, size_t size, struct err *e);
 int head_set_kind(struct ten_head *h, const void *kind, size_t n, struct err *e);
@@ -205,6 +207,8 @@ struct shape {
 
 /* -1: the product overflows or a dimension is zero. */
 int shape_of(struct shape *s, const struct ten_field *f, struct err *e);
+/* Elements of a value whose ragged sizes are dims[nragged]; -1 when the sizes that are not 0 multiply to 2^63 or more. */
+int shape_count(const struct shape *s, const uint64_t *dims, uint64_t *count);
 struct shape *shapes_of(const struct ten_head *h, struct err *e);
 
 /* Decodes the sections of a DATA block into columns[nfields]. `raw` keeps what was

@@ -322,6 +322,12 @@ ten_reader_open_mem(struct ten_reader **out, const void *p, size_t n, const char
 	return open_common(out, r, e);
 }
 
+void
+ten_reader_own(struct ten_reader *r)
+{
+	r->src.owned = r->src.fd >= 0;
+}
+
 const struct ten_head *
 ten_reader_head(const struct ten_reader *r)
 {

@@ -39,6 +39,9 @@ source_close(struct source *s)
 {
 	free(s->ahead);
 	s->ahead = NULL;
+	if (s->owned)
+		close(s->fd);
+	s->owned = false;
 }
 
 void

@@ -8,6 +8,7 @@ enum { SOURCE_AHEAD = 16 << 10 };
 
 struct source {
 	int fd;                 /* -1: memory */
+	bool owned;             /* fd is closed with the source */
 	const uint8_t *mem;
 	uint64_t size;          /* of memory */
 	uint64_t pos;           /* bytes taken */

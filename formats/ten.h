@@ -88,6 +88,8 @@ int ten_head_copy(struct ten_head *to, const struct ten_head *from, struct err *
 /* Appends a field; -1 when the name is taken or bad. `dims` has `rank` entries. */
 int ten_head_add(struct ten_head *h, const char *name, enum ten_class cls, unsigned bits,
     unsigned rank, const uint64_t *dims, struct err *e);
+/* The same of a field of another head, but a name that is taken is not noticed before the head is written. */
+int ten_head_add_field(struct ten_head *h, const struct ten_field *f, struct err *e);
 /* Index of the field, or -1. */
 int ten_head_find(const struct ten_head *h, const char *name);
 /* The same, but a missing field, or one whose type or rank differs, fills *e ("needs field
@@ -174,6 +176,8 @@ struct ten_reader;
 int ten_reader_open(struct ten_reader **r, int fd, const char *name, struct err *e);
 /* The same over memory, which is borrowed. */
 int ten_reader_open_mem(struct ten_reader **r, const void *p, size_t n, const char *name, struct err *e);
+/* Hands the descriptor over: ten_reader_free will close it. */
+void ten_reader_own(struct ten_reader *r);
 const struct ten_head *ten_reader_head(const struct ten_reader *r); /* of the first segment */
 const char *ten_reader_name(const struct ten_reader *r);
 /* Next record: 1 and `values` (nfields entries) filled, 0 at the end of a complete stream, -1.

@@ -214,19 +214,20 @@ write_records(struct ten_writer *w, unsigned kind, uint32_t records, uint64_t fi
 static int
 check_value(const struct ten_field *f, const struct shape *s, const struct ten_value *v, struct err *e)
 {
-	uint64_t n = 1;
+	uint64_t n, ragged[TEN_MAX_RANK];
+	unsigned r = 0;
 	for (unsigned k = 0; k < f->rank; k++) {
-		if (f->dims[k] != TEN_RAGGED && v->dims[k] != f->dims[k])
+		if (f->dims[k] == TEN_RAGGED)
+			ragged[r++] = v->dims[k];
+		else if (v->dims[k] != f->dims[k])
 			return err_set(e, ERR_DATA, "field `%s`: dimension %u is %llu, must be %llu", f->name, k,
 			    (unsigned long long)v->dims[k], (unsigned long long)f->dims[k]);
-		if (__builtin_mul_overflow(n, v->dims[k], &n))
-			return err_set(e, ERR_DATA, "field `%s`: its dimensions overflow", f->name);
 	}
+	if (shape_count(s, ragged, &n) || n > INT64_MAX / 4 / s->elem)
+		return err_set(e, ERR_DATA, "field `%s`: its dimensions overflow", f->name);
 	if (n != v->count)
 		return err_set(e, ERR_DATA, "field `%s`: %llu elements for dimensions of %llu", f->name,
 		    (unsigned long long)v->count, (unsigned long long)n);
-	if (n > INT64_MAX / 4 / s->elem)
-		return err_set(e, ERR_DATA, "field `%s`: its dimensions overflow", f->name);
 	return 0;
 }
 

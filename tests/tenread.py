@@ -175,6 +175,7 @@ class Field:
         return (self.name, self.cls, self.bits, self.dims)
 
     def shape(self, sizes):
+        need(product(d for d in sizes if d) * self.fixed < 1 << 63, "sizes")
         sizes = iter(sizes)
         return [next(sizes) if d == RAGGED else d for d in self.dims]
 

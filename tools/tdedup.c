@@ -14,7 +14,7 @@
 #include "common/spool.h"
 #include "dedup/near.h"
 
-enum { BATCH = 4096 };
+enum { BATCH = 4096, BATCH_VALUES = 1 << 18 };
 
 static const char *const units[] = {"words", "bytes", NULL};
 static const char *key, *clusters_path, *output;
@@ -51,9 +51,10 @@ struct dedup {
 	struct keymap seen;         /* contents */
 	uint32_t *first;            /* record of each content */
 	size_t cap_first;
-	struct ten_value *batch;    /* (BATCH, nfields) */
-	XXH128_hash_t *hashes;      /* (BATCH) */
-	uint8_t *fresh;             /* (BATCH) no earlier record has this content */
+	size_t most;                /* records of a batch, up to BATCH: fewer of many fields */
+	struct ten_value *batch;    /* (most, nfields) */
+	XXH128_hash_t *hashes;      /* (most) */
+	uint8_t *fresh;             /* (most) no earlier record has this content */
 	int spool_fd;
 	struct ten_writer *spool;   /* of a pipe that is to be read again, or NULL */
 	struct ten_map *map;
@@ -121,9 +122,12 @@ open_all(struct dedup *d, const char *path)
 	d->head = ten_reader_head(d->r);
 	d->field = find_field(d);
 	open_set(d);
-	if (!(d->batch = mem_zalloc(BATCH * d->head->nfields, sizeof *d->batch, "records", &e)) ||
-	    !(d->hashes = mem_zalloc(BATCH, sizeof *d->hashes, "records", &e)) ||
-	    !(d->fresh = mem_zalloc(BATCH, 1, "records", &e)) || ten_head_copy(&h, d->head, &e))
+	d->most = 1 + BATCH_VALUES / d->head->nfields;
+	if (d->most > BATCH)
+		d->most = BATCH;
+	if (!(d->batch = mem_zalloc(d->most * d->head->nfields, sizeof *d->batch, "records", &e)) ||
+	    !(d->hashes = mem_zalloc(d->most, sizeof *d->hashes, "records", &e)) ||
+	    !(d->fresh = mem_zalloc(d->most, 1, "records", &e)) || ten_head_copy(&h, d->head, &e))
 		cli_fail(&e);
 	cli_open_out(&d->out, output, &h, &d->head, 1, NULL, &o);
 	ten_head_free(&h);
@@ -156,7 +160,7 @@ read_batch(struct dedup *d)
 		if (!got)
 			break;
 		n++;
-	} while (n < BATCH && ten_reader_waiting(d->r));
+	} while (n < d->most && ten_reader_waiting(d->r));
 	return n;
 }
 

@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { MAX_LINKS = 40 }; /* as many as Linux follows */
+
 /* What outfile_signal_cleanup walks. A node is complete before it is linked in and is linked
  * out by one store, so a handler sees a sound list at any moment. */
 static struct outfile *volatile open_files;
@@ -125,8 +127,30 @@ take_lock(struct outfile *o, struct err *e)
 	}
 }
 
+/* The file that is not there yet and that `path` leads to, through any symbolic links. Owned; NULL with errno. */
+static char *
+follow_links(const char *path)
+{
+	char to[PATH_MAX], *at = strdup(path);
+	for (int links = 0; at; links++) {
+		ssize_t n = readlink(at, to, sizeof to);
+		if (n < 0)
+			return at; /* no link, or a name that nothing can be opened under */
+		char *slash = strrchr(at, '/'), *next = NULL;
+		int folder = slash && to[0] != '/' ? (int)(slash + 1 - at) : 0; /* the target is relative to the link */
+		if (links == MAX_LINKS)
+			errno = ELOOP;
+		else if (asprintf(&next, "%.*s%.*s", folder, at, (int)n, to) < 0)
+			next = NULL;
+		free(at);
+		at = next;
+	}
+	return NULL;
+}
+
+/* replaces: there is such a file, whose permission bits are `mode`. */
 static int
-open_atomic(struct outfile *o, const char *path, mode_t mode, struct err *e)
+open_atomic(struct outfile *o, const char *path, mode_t mode, bool replaces, struct err *e)
 {
 	if (split(o, path, e) || take_lock(o, e)) {
 		release(o, false, false);
@@ -141,6 +165,11 @@ open_atomic(struct outfile *o, const char *path, mode_t mode, struct err *e)
 		err_errno(e, "%s: cannot create %s", o->path, o->tmp);
 	if (o->fd < 0) {
 		release(o, true, false);
+		return -1;
+	}
+	if (replaces && fchmod(o->fd, mode)) { /* openat left out what the umask has */
+		err_errno(e, "%s: cannot set the permissions of %s", o->path, o->tmp);
+		release(o, true, true);
 		return -1;
 	}
 	o->open = true;
@@ -173,13 +202,13 @@ outfile_open(struct outfile *o, const char *path, unsigned mode, struct err *e)
 		release(o, false, false);
 		return -1;
 	}
-	char *target = exists ? realpath(path, NULL) : strdup(path);
+	char *target = exists ? realpath(path, NULL) : follow_links(path);
 	if (!target) {
 		err_errno(e, "%s: cannot write", o->path);
 		release(o, false, false);
 		return -1;
 	}
-	int rc = open_atomic(o, target, exists ? mode & st.st_mode & 0777 : mode, e);
+	int rc = open_atomic(o, target, exists ? mode & st.st_mode & 0777 : mode, exists, e);
 	free(target);
 	return rc;
 }

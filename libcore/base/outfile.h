@@ -4,7 +4,7 @@
  * `.NAME.lock`), then fsynced, closed, renamed and its folder fsynced; until outfile_commit
  * returned 0 the old NAME is untouched. NAME that exists and is not a regular file (a device,
  * a fifo: /dev/full, /dev/null) is written in place; through a symbolic link its target is
- * replaced. A replaced file keeps its permission bits as far as `mode` has them. NULL or "-" is
+ * replaced, or made. A replaced file keeps its permission bits as far as `mode` has them, whatever the umask. NULL or "-" is
  * standard output, which stays open. An open outfile must not be moved in memory. Not for
  * concurrent use by threads. */
 #ifndef TENON_BASE_OUTFILE_H

@@ -220,7 +220,9 @@ has_pair(const int32_t *s, size_t n, int32_t left, int32_t right)
 	return false;
 }
 
-/* Replaces left, right by id in word w and moves the counts of its pairs. */
+/* Replaces left, right by id in word w and moves the counts of the pairs that have one of these as a side. Others are as
+ * they were, and the word is in their lists: a long word has many. `lost` is the first place whose pair is still counted
+ * when one is lost. */
 static int
 merge_word(struct learner *l, uint32_t w, int32_t left, int32_t right, int32_t id, struct err *e)
 {
@@ -229,17 +231,18 @@ merge_word(struct learner *l, uint32_t w, int32_t left, int32_t right, int32_t i
 	int64_t times = (int64_t)l->c->words[w].count;
 	if (!has_pair(s, n, left, right))
 		return 0;
-	for (size_t i = 0; i + 1 < n; i++)
-		if (count_pair(l, s[i], s[i + 1], w, -times, e))
-			return -1;
-	for (size_t i = 0; i < n; to++) {
+	for (size_t i = 0, lost = 0; i < n; to++) {
 		bool both = i + 1 < n && s[i] == left && s[i + 1] == right;
+		for (size_t k = i > lost ? i - 1 : i; both && k < i + 2 && k + 1 < n; k++)
+			if (count_pair(l, s[k], s[k + 1], w, -times, e))
+				return -1;
 		s[to] = both ? id : s[i];
 		i += both ? 2 : 1;
+		lost = both ? i : lost;
 	}
 	l->length[w] = (uint32_t)to;
 	for (size_t i = 0; i + 1 < to; i++)
-		if (count_pair(l, s[i], s[i + 1], w, times, e))
+		if ((s[i] == id || s[i + 1] == id) && count_pair(l, s[i], s[i + 1], w, times, e))
 			return -1;
 	return 0;
 }

@@ -36,15 +36,79 @@ plain(const uint8_t *p, size_t n, size_t i)
 	return i == n ? n : last;
 }
 
+enum { MOST_PARTS = 32 }; /* of one character; none has more than 4 */
+
+struct points {
+	utf8proc_int32_t *p;
+	size_t n, cap;
+};
+
+static int
+decompose(struct points *to, const uint8_t *p, size_t n, struct err *e)
+{
+	for (size_t i = 0; i < n;) {
+		int32_t cp;
+		i += utf8_next(p + i, n - i, &cp);
+		if (mem_grow(&to->p, &to->cap, to->n + MOST_PARTS, sizeof *to->p, "normalising", e))
+			return -1;
+		utf8proc_ssize_t got = utf8proc_decompose_char(cp, to->p + to->n, MOST_PARTS, UTF8PROC_STABLE | UTF8PROC_COMPOSE, NULL);
+		if (got < 0 || got > MOST_PARTS)
+			return err_set(e, ERR_DATA, "U+%04X cannot be decomposed", (unsigned)cp);
+		to->n += (size_t)got;
+	}
+	return 0;
+}
+
+static uint64_t
+combining_class(utf8proc_int32_t cp)
+{
+	return (uint64_t)utf8proc_get_property(cp)->combining_class;
+}
+
+static int
+compare_keys(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	return x < y ? -1 : x > y;
+}
+
+/* The canonical order: marks that follow each other are put in the order of their classes, equal ones as they are, for
+ * which the keys have the place. utf8proc does it in the square of their number, and text has any number of them. */
+static int
+order_marks(struct points *s, struct err *e)
+{
+	uint64_t *keys = NULL;
+	size_t cap = 0;
+	int rc = 0;
+	for (size_t i = 0, end; !rc && i < s->n; i = end) {
+		bool sorted = true;
+		for (end = i + 1; end < s->n && combining_class(s->p[i]) && combining_class(s->p[end]); end++)
+			sorted &= combining_class(s->p[end - 1]) <= combining_class(s->p[end]);
+		if (sorted || (rc = mem_grow(&keys, &cap, end - i, sizeof *keys, "normalising", e)))
+			continue;
+		for (size_t k = 0; k < end - i; k++)
+			keys[k] = combining_class(s->p[i + k]) << 56 | (uint64_t)k << 21 | (uint64_t)s->p[i + k];
+		qsort(keys, end - i, sizeof *keys, compare_keys);
+		for (size_t k = 0; k < end - i; k++)
+			s->p[i + k] = (utf8proc_int32_t)(keys[k] & 0x1fffff);
+	}
+	free(keys);
+	return rc;
+}
+
 static int
 append_nfc(struct text *to, const uint8_t *p, size_t n, struct err *e)
 {
-	utf8proc_uint8_t *out = NULL;
-	utf8proc_ssize_t got = n > INT32_MAX ? UTF8PROC_ERROR_OVERFLOW :
-	    utf8proc_map(p, (utf8proc_ssize_t)n, &out, UTF8PROC_STABLE | UTF8PROC_COMPOSE);
-	int rc = got == UTF8PROC_ERROR_NOMEM ? err_nomem(e, n, "normalising") :
-	    got < 0 ? err_set(e, ERR_DATA, "text of %zu bytes cannot be normalised", n) : text_append(to, out, (size_t)got, e);
-	free(out);
+	struct points s = {0};
+	if (n > INT32_MAX)
+		return err_set(e, ERR_DATA, "text of %zu bytes cannot be normalised", n);
+	int rc = decompose(&s, p, n, e) || order_marks(&s, e) ? -1 : 0;
+	utf8proc_ssize_t got = rc ? 0 : utf8proc_normalize_utf32(s.p, (utf8proc_ssize_t)s.n, UTF8PROC_STABLE | UTF8PROC_COMPOSE);
+	for (utf8proc_ssize_t i = 0; !rc && i < got; i++) {
+		uint8_t bytes[4];
+		rc = text_append(to, bytes, utf8_put(s.p[i], bytes), e);
+	}
+	free(s.p);
 	return rc;
 }
 

@@ -112,6 +112,16 @@ else
 fi
 ok 'refused, it leaves nothing' test ! -e x.ten
 
+# ---- files: no more of them open than are read ----
+tcat -q -r 0:2 all.ten -o two.ten
+few() { sh -c 'ulimit -n 24; exec "$@"' few "$@"; }
+fifty() { for i in $(seq 50); do echo "$1"; done; }
+run 'tmask reads a file 50 times' 0 '' '~^tmask: records_in=100 epochs=50 ' few tmask -m vocab.ten --policy prefix --epochs 50 two.ten -o x.ten
+run 'taug, too' 0 '' '*' few taug -q -m vocab.ten --epochs 50 -i two.ten -o x.ten delete:0.1
+run 'tdump shows 50 files' 0 '*' '' few tdump $(fifty two.ten)
+run 'ttok decodes 50 files' 0 '*' '*' few ttok -q -d -m vocab.ten $(fifty two.ten) -o x.txt
+rm -f x.ten x.txt
+
 # ---- progress: at a terminal, of the last tool of a pipeline ----
 if command -v script >/dev/null; then
 	live() { # COMMAND INPUT: the live lines of the command, whose input takes its time between two parts
@@ -128,6 +138,7 @@ if command -v script >/dev/null; then
 		is "$c does not" "$(live "$c" all.ten)" 0
 	done
 	script -qec 'timeout -s INT 1 tmask -m vocab.ten --policy prefix --epochs 1000000 -o live.ten all.ten' /dev/null </dev/null >out 2>&1
+	is 'tmask goes on until it is stopped' $? 124
 	ok 'of files the size is known, and when it ends' sh -c "tr '\r' '\n' <out | grep -qE '^tmask: [0-9]+/[0-9]+ MB, [0-9.e+]+/s, ETA [0-9:]+'"
 else
 	skip 'progress at a terminal' 'script is not installed'

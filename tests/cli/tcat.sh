@@ -41,6 +41,9 @@ done
 is "a projection" "$(tcat -q -f targets,ids rows.ten | tdump --csv | head -n 2)" 'targets,ids
 "[1,4,1,-100]","[3,1,4,1]"'
 is "fields given one by one" "$(tcat -q -f targets -f ids rows.ten | tdump --csv | head -n 1)" targets,ids
+mk wide >wide.ten
+ok "65,536 fields, in no more time than their number" sh -c 'ulimit -t 8; exec tcat -q wide.ten -o w.ten'
+is "and all of them" "$(tdump --schema w.ten | wc -l)" 65538
 fails "an unknown field" 3 tcat -f nothing rows.ten
 fails "a field twice" 2 tcat -f ids,ids rows.ten
 

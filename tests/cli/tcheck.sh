@@ -27,6 +27,9 @@ fault bad-length 'record 1 .*field `documents` has 3 elements, `ids` has 4'
 fault bad-position 'record 1 .*field `positions`: element 0 is -5, below 0'
 fault two-models 'a model has one record, this has 2'
 fault no-field '`ids`'
+fault bad-type 'needs field `positions` \(int32, 1 dimension\), found uint8'
+mk masked >masked.ten
+run "masked rows" 0 '~^masked.ten: ok: masked, 1 records' '' tcheck masked.ten
 mk rollouts >rollouts.ten
 mk candidates >candidates.ten
 run "rollouts and candidates" 0 '~^candidates.ten: ok: candidates, 1 records' '' tcheck rollouts.ten candidates.ten
@@ -47,6 +50,8 @@ run "an absent file among others" 1 '~^text.ten: ok' '~^tcheck: none.ten: cannot
     tcheck none.ten text.ten
 mk abort >abort.ten
 run "an aborted stream" 4 '' '~^tcheck: abort.ten: .*ttok.*cannot read' tcheck abort.ten
+is "whose message cannot command a terminal" "$(tcheck abort.ten 2>&1)" \
+    'tcheck: abort.ten: record 0 (offset 192): ttok??, upstream, failed: ?[2J??31m? café/stories.txt: cannot read: Input/output error'
 
 # every 7th truncation; tests/faults/flips.sh flips bits
 mk rows >r.ten

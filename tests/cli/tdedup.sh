@@ -160,6 +160,8 @@ if measures_memory tdedup; then
 	is_below() { ok "$1: $2 KiB" test "$2" -lt "$3"; }
 	is_below '100,000 different records' "$(peak)" $((base + 100000 * 50 / 1024 + 4096))
 	# the temporary file of 7 MB is mapped
+	"$BUILD/tests/support/mkten" wide >wide.ten
+	ok '65,536 fields: fewer records at once' sh -c 'ulimit -v 4000000; exec tdedup -q --key f0 wide.ten -o x.ten'
 	is_below 'near' "$(peak --near)" $((base + 100000 * (4 * 128 + 88) / 1024 + 7168 + 4096))
 else
 	skip 'peak of memory' 'needs /usr/bin/time, and a build without sanitizers'

@@ -45,6 +45,14 @@ run "JSON of every type" 0 '{"u8":[0,255],"u16":[0,65535],"u32":[0,4294967295],"
 run "JSON of text" 0 '{"text":"Hello, world\n"}
 {"text":"a \"quoted\" tab\t, café \u001b[1m \udcff"}
 {"text":""}' '' tdump --jsonl text.ten
+mk hollow >hollow.ten
+run "an array of 2^62 rows of nothing" 0 '{"x":[]}
+{"x":[]}
+{"x":[[1],[2]]}' '' timeout 10 tdump --jsonl hollow.ten
+run "the same as CSV" 0 'x
+"[]"
+"[]"
+"[[1],[2]]"' '' timeout 10 tdump --csv hollow.ten
 run "CSV" 0 'step,loss,"note, ""quoted""",pair
 0,1.3333333333333333,,"[0.1,-0.5]"
 1,1,"a,b","[0.2,""inf""]"

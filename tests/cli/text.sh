@@ -133,6 +133,12 @@ if measures_memory tvocab; then
 	often=$(for i in $(seq 50); do cat some.txt; done | peak --split file)
 	ok "nor as one document ($often KiB)" test "$often" -lt $((once + 6144))
 	is 'and the same merges' "$(tdump --csv many.ten | md5sum)" "$(tvocab -q -n 2048 some.txt | tdump --csv | md5sum)"
+	# a piece of 900 KB
+	for i in $(seq 20); do tr -dc a-z <stories.txt; done >run.txt
+	head -n 3 stories.txt >few.txt
+	none=$(peak few.txt)
+	once=$(peak run.txt)
+	ok "long pieces: a few numbers a byte ($once KiB)" test "$once" -lt $((none + $(stat -c %s run.txt) * 40 / 1024))
 	# a long document a batch, at another place each time
 	places() { for i in $(seq "$1"); do seq "$i"; head -c 4200000 /dev/zero | tr '\0' a; echo; done; }
 	peak() { places "$1" | /usr/bin/time -q -f %M -o peak ttok -q --split line -m byte.ten -o /dev/null && cat peak; }

@@ -2,11 +2,13 @@
  *
  * NAME is text, tokens, rows, metrics, model, types (every element type), steps (provenance that
  * is a DAG) or a fault that only tcheck sees: bad-id, bad-target, bad-length, bad-position,
- * two-models, no-field, far-turn (a chat) and far-prompt, far-answer, many-answers (judgements: ends of texts far behind
+ * two-models, no-field, bad-type (masked rows with positions of a byte), far-turn (a chat) and far-prompt, far-answer, many-answers (judgements: ends of texts far behind
  * them, more answers than there may be), rollouts, bad-prompt, bad-array, bad-ended (rollouts: a prompt longer than all, an array
  * shorter than the answer, an answer ended twice), candidates, bad-scored, bad-ends (candidates: scored elsewhere, ends that fall),
- * crowd (candidates: an answer a token), words, short-words (text in words, and some behind the last), or abort (an upstream tool that failed), endless (rows without end) or
- * untrained (rows without a target).
+ * crowd (candidates: an answer a token), words, short-words (text in words, and some behind the last), or abort (an upstream
+ * tool that failed, and whose message has escapes), endless (rows without end), untrained (rows without a target), masked (rows
+ * with some hidden) or hollow (values without elements, of 2^62 rows and of 3, and one with elements) or wide (as many fields as
+ * there may be).
  * The records are written COPIES times (1), packed into blocks of 16 KiB. */
 #include <inttypes.h>
 #include <math.h>
@@ -76,7 +78,7 @@ tokens(void)
 			need(ten_write(w, &v, &e));
 		}
 	if (is("abort"))
-		ten_writer_abort(w, "ttok", "stories.txt: cannot read: Input/output error");
+		ten_writer_abort(w, "ttok\xc2\x9b", "\x1b[2J\xc2\x9b""31m\xff caf\xc3\xa9/stories.txt: cannot read: Input/output error");
 	else
 		need(ten_writer_end(w, &e));
 }
@@ -104,6 +106,50 @@ rows(void)
 			    ten_vector(positions[i], 4), ten_vector(documents[i], is("bad-length") && i ? 3 : 4)};
 			need(ten_write(w, v, &e));
 		}
+	need(ten_writer_end(w, &e));
+}
+
+static void
+masked(void)
+{
+	static const int32_t ids[] = {3, 1, 4, 1}, targets[] = {-100, 5, -100, -100}, positions[] = {0, 1, 2, 3};
+	struct ten_head h = {0};
+	struct ten_value v[3] = {ten_vector(ids, 4), ten_vector(targets, 4), ten_vector(positions, 4)};
+	field(&h, "ids", TEN_INT, 32, 1, TEN_RAGGED);
+	field(&h, "targets", TEN_INT, 32, 1, TEN_RAGGED);
+	field(&h, "positions", is("bad-type") ? TEN_UINT : TEN_INT, is("bad-type") ? 8 : 32, 1, TEN_RAGGED);
+	struct ten_writer *w = begin(&h, "masked", false);
+	need(ten_write(w, v, &e));
+	need(ten_writer_end(w, &e));
+}
+
+static void
+hollow(void)
+{
+	static const float x[2] = {1, 2};
+	static const struct ten_value v[3] = {{x, 0, {UINT64_C(1) << 62, 0}}, {x, 0, {3, 0}}, {x, 2, {2, 1}}};
+	struct ten_head h = {0};
+	field(&h, "x", TEN_FLOAT, 32, 2, TEN_RAGGED, TEN_RAGGED);
+	struct ten_writer *w = begin(&h, "arrays", false);
+	for (int i = 0; i < 3; i++)
+		need(ten_write(w, &v[i], &e));
+	need(ten_writer_end(w, &e));
+}
+
+static void
+wide(void)
+{
+	static struct ten_value v[TEN_MAX_FIELDS];
+	static const uint8_t zero;
+	struct ten_head h = {0};
+	for (int i = 0; i < TEN_MAX_FIELDS; i++) {
+		struct ten_field f = {.cls = TEN_UINT, .bits = 8};
+		snprintf(f.name, sizeof f.name, "f%d", i);
+		need(ten_head_add_field(&h, &f, &e));
+		v[i] = ten_vector(&zero, 1);
+	}
+	struct ten_writer *w = begin(&h, "arrays", false);
+	need(ten_write(w, v, &e));
 	need(ten_writer_end(w, &e));
 }
 
@@ -319,6 +365,12 @@ main(int argc, char **argv)
 	else if (is("rows") || is("bad-target") || is("bad-length") || is("bad-position") || is("endless") ||
 	    is("untrained"))
 		rows();
+	else if (is("masked") || is("bad-type"))
+		masked();
+	else if (is("hollow"))
+		hollow();
+	else if (is("wide"))
+		wide();
 	else if (is("far-turn") || is("far-prompt") || is("far-answer") || is("many-answers"))
 		chats();
 	else if (is("words") || is("short-words"))

@@ -178,6 +178,8 @@ write_good(void)
 	good("types", sample(SAMPLE_TYPES, 7, 4, NULL), "7 records");
 	good("types_zstd", sample(SAMPLE_TYPES, 50, 0, &zstd), "50 records");
 	good("types_bulk", sample(SAMPLE_TYPES, 2, 0, &bulk), "2 records");
+	good("hollow", sample(SAMPLE_HOLLOW, 2, 0, NULL), "2 records");
+	good("hollow_bulk", sample(SAMPLE_HOLLOW, 2, 0, &bulk), "2 records");
 }
 
 /* A change at block `block` (its header's offset + at; in_payload: from its payload), hashes made
@@ -241,6 +243,8 @@ static const struct change changes[] = {
 	{"offsets_end", "offsets are not valid", SAMPLE_TEXT, 0, 1, IN_PAYLOAD, 64 + 4 * 3, 4, 99, true},
 	{"bulk_field", "expected field 0", SAMPLE_MODEL, 1, 1, IN_META, 8, 4, 1, true},
 	{"bulk_size", "do not match its dimensions", SAMPLE_MODEL, 1, 3, IN_PAYLOAD, 64, 8, 99, true},
+	{"bulk_far", "do not match its dimensions", SAMPLE_HOLLOW, 1, 1, IN_PAYLOAD, 0, 8, UINT64_C(1) << 63, true},
+	{"dims_far", "dimensions do not match its values", SAMPLE_HOLLOW, 0, 1, IN_PAYLOAD, 64, 8, UINT64_C(1) << 63, true},
 	{"bulk_missing", "with 1 records", SAMPLE_MODEL, 1, 2, IN_HEADER, 4, 1, 0x80, true},
 	{"index_offset", "index does not agree", SAMPLE_TEXT, 0, 2, IN_PAYLOAD, 16, 8, 64, true},
 	{"index_previous", "index does not agree", SAMPLE_TEXT, 0, 2, IN_PAYLOAD, 0, 8, 64, true},

@@ -198,6 +198,7 @@ messages_are_escaped(void **state)
 {
 	(void)state;
 	refuses("ttest --\x1b[2J", "option --\\x1b[2J is unknown or ambiguous");
+	refuses("ttest --caf\xc3\xa9\xc2\x9b""2J\x9b\xff\xc3", "option --caf\xc3\xa9\\xc2\\x9b2J\\x9b\\xff\\xc3 is unknown or ambiguous");
 }
 
 static void

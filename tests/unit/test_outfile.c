@@ -146,6 +146,28 @@ keeps_permissions(void **state)
 	assert_int_equal(st.st_mode & 0777, 0600);
 }
 
+/* A new file is made under the umask, a replaced one is as it was. */
+static void
+umask_is_for_new_files(void **state)
+{
+	struct outfile o;
+	struct err e;
+	struct stat st;
+	const char *name[] = {"a", "b"};
+	const mode_t want[] = {0664, 0600};
+	(void)state;
+	put("a", "shared");
+	chmod("a", 0775);
+	mode_t old = umask(077);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(outfile_open(&o, name[i], 0666, &e), 0);
+		assert_int_equal(outfile_commit(&o, &e), 0);
+		assert_int_equal(stat(name[i], &st), 0);
+		assert_int_equal(st.st_mode & 0777, want[i]);
+	}
+	umask(old);
+}
+
 static void
 second_writer(void **state)
 {
@@ -214,6 +236,30 @@ through_symlink(void **state)
 	assert_int_equal(outfile_commit(&o, &e), 0);
 	assert_string_equal(get("d/real"), "new");
 	assert_string_equal(names(), "d link ");
+}
+
+static void
+through_dangling_symlink(void **state)
+{
+	struct outfile o;
+	struct err e;
+	(void)state;
+	assert_int_equal(mkdir("d", 0700), 0);
+	assert_int_equal(symlink("d/middle", "link"), 0);
+	assert_int_equal(symlink("new", "d/middle"), 0);
+	assert_int_equal(outfile_open(&o, "link", 0666, &e), 0);
+	assert_int_equal(outfile_write(&o, "new", 3, &e), 0);
+	assert_int_equal(outfile_commit(&o, &e), 0);
+	assert_string_equal(get("d/new"), "new");
+	assert_string_equal(get("link"), "new");
+	assert_string_equal(names(), "d link ");
+
+	assert_int_equal(symlink("round", "round"), 0);
+	assert_int_equal(outfile_open(&o, "round", 0666, &e), -1);
+	assert_string_equal(e.msg, "round: cannot write: Too many levels of symbolic links");
+	assert_int_equal(symlink("nowhere/new", "astray"), 0);
+	assert_int_equal(outfile_open(&o, "astray", 0666, &e), -1);
+	assert_string_equal(names(), "astray d link round ");
 }
 
 static void
@@ -340,8 +386,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {T(whole), T(discarded), T(many_pieces),
-	    T(keeps_permissions), T(second_writer), T(leftovers), T(symlink_at_temporary),
-	    T(through_symlink), T(devices), T(bad_names), T(rename_fails), T(standard_output),
+	    T(keeps_permissions), T(umask_is_for_new_files), T(second_writer), T(leftovers), T(symlink_at_temporary),
+	    T(through_symlink), T(through_dangling_symlink), T(devices), T(bad_names), T(rename_fails), T(standard_output),
 	    T(file_size_limit), T(signal_cleanup)};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);

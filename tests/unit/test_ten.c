@@ -521,6 +521,33 @@ bad_heads_and_values(void **state)
 	free(m.data);
 }
 
+/* Sizes of a value without elements: what is written is read, in either form of block. */
+static void
+hollow_values(void **state)
+{
+	static const uint64_t rows[] = {0, 3, UINT64_C(1) << 60, UINT64_C(1) << 61, UINT64_C(1) << 63, UINT64_MAX};
+	static const uint64_t dims[] = {TEN_RAGGED, TEN_RAGGED, 4};
+	(void)state;
+	for (size_t i = 0; i < 12; i++) {
+		struct err e;
+		struct ten_head h = {.kind = "x"};
+		struct ten_membuf m = {0};
+		struct ten_writer *w;
+		struct ten_writer_opts o = {.bulk = i % 2};
+		struct ten_value v = {"", 0, {rows[i / 2], 0, 4}};
+		bool small = rows[i / 2] < UINT64_C(1) << 61;
+		assert_int_equal(ten_head_add(&h, "x", TEN_FLOAT, 32, 3, dims, &e), 0);
+		assert_int_equal(ten_writer_open(&w, ten_mem_sink(&m), &h, &o, &e), 0);
+		assert_int_equal(ten_write(w, &v, &e), small ? 0 : -1);
+		assert_int_equal(ten_writer_end(w, &e), 0);
+		assert_int_equal(sample_read_mem(m.data, m.size, &e), small);
+		assert_int_equal(sample_read_map(m.data, m.size, &e), small);
+		ten_writer_free(w);
+		ten_head_free(&h);
+		free(m.data);
+	}
+}
+
 static void
 not_streams(void **state)
 {
@@ -564,6 +591,7 @@ main(void)
 		cmocka_unit_test(many_blocks),
 		cmocka_unit_test(provenance),
 		cmocka_unit_test(bad_heads_and_values),
+		cmocka_unit_test(hollow_values),
 		cmocka_unit_test(not_streams),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -124,6 +124,53 @@ test_learning(void **state)
 	vocab_free(&v);
 }
 
+enum { PIECE = 256, LEARNT = 256 + 12 };
+
+/* Over and over the most frequent pair, of equals the smallest, leftmost first. */
+static void
+naive_merges(const struct vocab *v, int32_t *s, size_t n)
+{
+	static int counts[LEARNT][LEARNT];
+	for (int32_t id = 256; id < LEARNT; id++) {
+		int32_t left = 0, right = 0;
+		size_t to = 0;
+		memset(counts, 0, sizeof counts);
+		for (size_t i = 0; i + 1 < n; i++)
+			counts[s[i]][s[i + 1]]++;
+		for (int i = 0; i < LEARNT * LEARNT; i++)
+			if (counts[i / LEARNT][i % LEARNT] > counts[left][right]) {
+				left = i / LEARNT;
+				right = i % LEARNT;
+			}
+		assert_int_equal(v->tokens[id].left, left);
+		assert_int_equal(v->tokens[id].right, right);
+		for (size_t i = 0; i < n; to++) {
+			bool both = i + 1 < n && s[i] == left && s[i + 1] == right;
+			s[to] = both ? id : s[i];
+			i += both ? 2 : 1;
+		}
+		n = to;
+	}
+}
+
+/* Pieces as long as one is at most: pairs of them that overlap, and that stand side by side. */
+static void
+test_learning_long(void **state)
+{
+	(void)state;
+	for (uint64_t round = 0; round < 30; round++) {
+		char text[PIECE + 1] = "";
+		int32_t s[PIECE];
+		struct vocab v;
+		for (uint64_t i = 0; i < PIECE; i++)
+			s[i] = text[i] = "aaabc"[rng_below(round % 2 ? 5 : 4, 7, RNG_TEST, round, i)];
+		learn_from(&v, text, LEARNT);
+		assert_int_equal(v.n, LEARNT);
+		naive_merges(&v, s, PIECE);
+		vocab_free(&v);
+	}
+}
+
 /* ---- encoding ---- */
 
 /* Over and over the lowest rank, leftmost first, in one piece. */
@@ -410,7 +457,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_pretoken_gpt2),
-	    cmocka_unit_test(test_pretoken_gpt4), cmocka_unit_test(test_learning),
+	    cmocka_unit_test(test_pretoken_gpt4), cmocka_unit_test(test_learning), cmocka_unit_test(test_learning_long),
 	    cmocka_unit_test(test_encoding), cmocka_unit_test(test_long_pieces),
 	    cmocka_unit_test(test_special), cmocka_unit_test(test_chars), cmocka_unit_test(test_refusals),
 	    cmocka_unit_test(test_documents)};

@@ -8,12 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <utf8proc.h>
 
 #include "base/rng.h"
 #include "text/encode.h"
 #include "text/learn.h"
 #include "text/normalise.h"
 #include "text/tokenizer.h"
+#include "text/utf8.h"
 
 static const struct tokenizer_options usual = {.rule = -1};
 
@@ -263,6 +265,47 @@ test_nfc(void **state)
 	nfc_is("\xe2\x84\xab", "\xc3\x85");
 }
 
+/* Marks in any order, and characters that are made of marks, come out as utf8proc has them. */
+static void
+test_nfc_marks(void **state)
+{
+	static const utf8proc_int32_t some[] = {'a', 0xe9, 0x1e69, 0x301, 0x316, 0x323, 0x345, 0x344, 0xf71, 0xf72, 0xf73, 0xf81,
+	    0x3099, 0x1100, 0x1161, 0x11a8, 0x212b, 0x1d15e, 0x1f82};
+	uint8_t text[32 * 4 + 1];
+	(void)state;
+	for (uint64_t round = 0; round < 5000; round++) {
+		size_t n = 0;
+		for (uint64_t i = 0; i < 1 + round % 31; i++)
+			n += utf8_put(some[rng_below(sizeof some / sizeof *some, 3, RNG_TEST, round, i)], text + n);
+		text[n] = '\0';
+		utf8proc_uint8_t *want = utf8proc_NFC(text);
+		nfc_is((const char *)text, (const char *)want);
+		free(want);
+	}
+}
+
+/* n times two marks in the wrong order, or one that is two such. */
+static void
+test_nfc_long(void **state)
+{
+	enum { N = 100000 };
+	struct err e;
+	struct text in = {0}, out = {0};
+	(void)state;
+	clock_t start = clock();
+	for (int kind = 0; kind < 2; kind++) {
+		in.n = 0;
+		assert_int_equal(text_append(&in, "a", 1, &e), 0);
+		for (int i = 0; i < N; i++)
+			assert_int_equal(text_append(&in, kind ? "\xe0\xbd\xb3" : "\xcc\x81\xcc\x96", kind ? 3 : 4, &e), 0);
+		assert_int_equal(normalise_nfc(&out, in.p, in.n, &e), 0);
+		assert_int_equal(out.n, kind ? 1 + 6 * N : 4 * N); /* a and the first acute accent are one */
+	}
+	assert_true((double)(clock() - start) / CLOCKS_PER_SEC < 10); /* quadratic takes minutes */
+	free(in.p);
+	free(out.p);
+}
+
 static void
 words_are(unsigned options, const char *text, const char *want)
 {
@@ -323,7 +366,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_written), cmocka_unit_test(test_not_written), cmocka_unit_test(test_merge_at_end),
-	    cmocka_unit_test(test_ranks), cmocka_unit_test(test_long_piece), cmocka_unit_test(test_nfc), cmocka_unit_test(test_words),
+	    cmocka_unit_test(test_ranks), cmocka_unit_test(test_long_piece), cmocka_unit_test(test_nfc),
+	    cmocka_unit_test(test_nfc_marks),
+	    cmocka_unit_test(test_nfc_long), cmocka_unit_test(test_words),
 	    cmocka_unit_test(test_matching)};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -98,7 +98,7 @@ void *cli_zalloc(size_t n, size_t size, const char *what);
 /* ---- record streams in and out; each exits through cli_fail on error ---- */
 
 /* Opens an operand as a record stream: NULL or "-" is standard input (refused with the usage
- * line and exit 2 when that is a terminal). */
+ * line and exit 2 when that is a terminal). ten_reader_free closes the file. */
 struct ten_reader *cli_reader(const char *path);
 /* Key-value `key` of the stream as a whole number; `absent` when it has none, exit 3 when it is
  * something else. */

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/outfolder.h"
 #include "common/state.h"
+#include "text/utf8.h"
 
 const char *
 cli_name(void)
@@ -18,7 +19,7 @@ cli_name(void)
 	return cli_state.tool ? cli_state.tool->name : "tenon";
 }
 
-/* One line to stderr in one write, control characters escaped: a file's name or an upstream
+/* One line to stderr in one write, control characters and what is not UTF-8 escaped: a file's name or an upstream
  * message must not reach the terminal as commands. */
 static void
 complain(const char *msg)
@@ -29,12 +30,12 @@ complain(const char *msg)
 		n += (size_t)snprintf(line + n, 64, "rank %zu: ", cli_state.rank);
 	if (cli_state.live)
 		cli_progress_end(cli_state.live);
-	for (; *msg && n < sizeof line - 8; msg++) {
-		unsigned char c = (unsigned char)*msg;
-		if (c < 0x20 || c == 0x7f)
-			n += (size_t)snprintf(line + n, 8, "\\x%02x", c);
-		else
-			line[n++] = (char)c;
+	const unsigned char *p = (const unsigned char *)msg, *end = p + strlen(msg);
+	for (int32_t cp; p < end && n < sizeof line - 20;) {
+		size_t len = utf8_next(p, (size_t)(end - p), &cp);
+		bool control = cp < 0x20 || (cp >= 0x7f && cp < 0xa0); /* -1: not UTF-8 */
+		for (size_t i = 0; i < len; i++)
+			n += (size_t)snprintf(line + n, 8, control ? "\\x%02x" : "%c", *p++);
 	}
 	line[n++] = '\n';
 	fflush(stdout);

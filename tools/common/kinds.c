@@ -58,6 +58,15 @@ open_rollouts(struct kind_check *k, const struct ten_head *h, const char *name, 
 	return head_vocab_size(k, name, e);
 }
 
+/* A field that a stream may lack, but not have of another type. */
+static int
+maybe_field(int *field, const struct ten_head *h, const char *name, const char *what, struct err *e)
+{
+	if ((*field = ten_head_find(h, what)) < 0)
+		return 0;
+	return ten_head_need(h, name, what, TEN_INT, 32, 1, e) < 0 ? -1 : 0;
+}
+
 int
 kind_check_open(struct kind_check *k, const struct ten_head *h, const char *name, struct err *e)
 {
@@ -88,10 +97,8 @@ kind_check_open(struct kind_check *k, const struct ten_head *h, const char *name
 	if (views && (ten_head_need(h, name, "source", TEN_UINT, 64, 0, e) < 0 ||
 	    ten_head_need(h, name, "key", TEN_UINT, 64, 0, e) < 0))
 		return -1;
-	if (masked) {
-		k->positions = ten_head_find(h, "positions");
-		k->documents = ten_head_find(h, "documents");
-	}
+	if (masked && (maybe_field(&k->positions, h, name, "positions", e) || maybe_field(&k->documents, h, name, "documents", e)))
+		return -1;
 	return rows || tokens ? head_vocab_size(k, name, e) : 0;
 }
 

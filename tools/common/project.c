@@ -26,9 +26,12 @@ project_open(struct project *p, const struct ten_head *h, const char *const *lis
 {
 	size_t cap = 0;
 	*p = (struct project){0};
-	for (size_t i = 0; !nlists && i < h->nfields; i++)
-		if (add_field(p, &cap, h, h->fields[i].name, e))
-			goto fail;
+	if (!nlists && mem_grow(&p->index, &cap, h->nfields, sizeof *p->index, "fields", e))
+		return -1;
+	while (!nlists && p->n < h->nfields) {
+		p->index[p->n] = p->n;
+		p->n++;
+	}
 	for (size_t i = 0; i < nlists; i++) {
 		char *list = strdup(lists[i]), *rest = list, *name;
 		int rc = list ? 0 : err_nomem(e, strlen(lists[i]), "field names");
@@ -96,8 +99,8 @@ project_head(struct ten_head *out, const struct project *p, const struct ten_hea
 	const struct ten_head *first = inputs[0];
 	memcpy(out->kind, first->kind, sizeof out->kind);
 	for (size_t i = 0; i < p->n; i++) {
-		const struct ten_field *f = &first->fields[p->index[i]];
-		if (ten_head_add(out, f->name, f->cls, f->bits, f->rank, f->dims, e))
+		/* of one head, each once: names that are looked for again would cost the square of their number */
+		if (ten_head_add_field(out, &first->fields[p->index[i]], e))
 			return -1;
 	}
 	for (size_t i = 0; i < first->nkvs; i++) {

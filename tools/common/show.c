@@ -265,7 +265,8 @@ json_scalar(FILE *out, const struct ten_field *f, const void *data, uint64_t i, 
 		fputs(text, out);
 }
 
-/* The part of the value below `level`, from element *at on. */
+/* The part of the value below `level`, from element *at on. A value without elements may yet have any number of rows, of
+ * nothing, so it is not nested. */
 static void
 json_level(FILE *out, const struct ten_field *f, const struct ten_value *v, unsigned level,
     uint64_t *at, const char *quote)
@@ -280,7 +281,7 @@ json_level(FILE *out, const struct ten_field *f, const struct ten_value *v, unsi
 		return;
 	}
 	putc('[', out);
-	for (uint64_t i = 0; i < v->dims[level]; i++) {
+	for (uint64_t i = 0; v->count && i < v->dims[level]; i++) {
 		if (i)
 			putc(',', out);
 		json_level(out, f, v, level + 1, at, quote);

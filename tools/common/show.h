@@ -33,8 +33,8 @@ int show_provenance(FILE *out, const struct ten_head *h, struct err *e);
 
 /* A value in about `limit` characters (0: all), with its sizes. */
 void show_value(FILE *out, const struct ten_field *f, const struct ten_value *v, size_t limit);
-/* Arrays nested by dimension; text as strings, in which an invalid byte B is the lone surrogate
- * U+DC00 + B (as Python's surrogateescape); nan, inf and -inf as strings. */
+/* Arrays nested by dimension, [] when there are no elements at all; text as strings, in which an invalid byte B is the
+ * lone surrogate U+DC00 + B (as Python's surrogateescape); nan, inf and -inf as strings. */
 void show_json(FILE *out, const struct ten_field *f, const struct ten_value *v);
 void show_json_string(FILE *out, const void *p, size_t n);
 /* A cell: scalars and text as they are, arrays as JSON; quoted where RFC 4180 asks for it. */

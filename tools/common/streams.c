@@ -54,6 +54,8 @@ cli_reader(const char *path)
 	int fd = cli_input(path, &name);
 	if (ten_reader_open(&r, fd, name, &e))
 		cli_fail(&e);
+	if (fd != STDIN_FILENO)
+		ten_reader_own(r);
 	return r;
 }
 
