@@ -150,10 +150,11 @@ reward_open(struct reward_trainer *k, struct trainer *t, const struct reward_opt
 {
 	*k = (struct reward_trainer){.opts = *o, .objective = {.gradient = gradient,
 	    .columns = o->kind == REWARD_DEMONSTRATION ? columns_of_demonstrations : columns}};
+	size_t n = trainer_room(&t->opts);
 	for (int pass = 0; pass < 2; pass++) {
-		k->z = arena_carve(&k->arena, t->opts.max_tokens, sizeof(real));
-		k->dz = arena_carve(&k->arena, t->opts.max_tokens, sizeof(real));
-		k->at = arena_carve(&k->arena, t->opts.max_tokens, sizeof *k->at);
+		k->z = arena_carve(&k->arena, n, sizeof(real));
+		k->dz = arena_carve(&k->arena, n, sizeof(real));
+		k->at = arena_carve(&k->arena, n, sizeof *k->at);
 		if (pass == 0 && arena_commit(&k->arena, "scores", e))
 			return -1;
 	}

@@ -98,7 +98,7 @@ gradient(struct objective *o, struct trainer *t, struct rows *r, struct step_sta
 int
 task_open(struct task_trainer *k, struct trainer *t, const struct labelled_loss *loss, struct err *e)
 {
-	size_t n = t->opts.max_tokens;
+	size_t n = trainer_room(&t->opts);
 	*k = (struct task_trainer){.loss = *loss};
 	k->loss.task = t->cfg->task;
 	k->loss.outputs = t->cfg->outputs;

@@ -90,6 +90,17 @@ tpretrain -q -m init.ten --steps 5 -b 8 --log full.ten -o f.ten train.ten
 ok 'micro-batches give the loss of the whole' awk -F, 'NR == FNR { a[FNR] = $2; next } FNR > 1 { d = a[FNR] - $2; if (d < -1e-5 || d > 1e-5) exit 1 }' \
 	<(tdump --csv full.ten) <(tdump --csv micro.ten)
 
+# an evaluation of longer rows does not change how steps are cut, and with that sums and dropout
+ttok -q -m vocab.ten stories.txt | tpack -q -l 64 | tcat -q -r 0:9 -o longer.ten
+tinit -q --layers 2 --heads 2 --width 32 --context 64 --vocab vocab.ten -o long.ten
+apart() { tpretrain -q -j1 -m long.ten -b 4 --micro 1 --dropout 0.1 --steps 6 --warmup 0 -o "$@" train.ten; }
+run 'micro-batches of one row' 0 '' '' apart alone.ten
+run 'beside an evaluation of longer rows' 0 '' '' apart beside.ten --eval longer.ten --log beside.log
+run 'the same bytes' 0 '' '' cmp alone.ten beside.ten
+last=$(tdump --csv -f eval_loss beside.log | tail -n 1)
+is 'and the loss of these' "$(printf '%.5f' "$last")" "$(teval -q -m beside.ten longer.ten | awk '/^loss/ { printf "%.5f", $2 }')"
+rm -f longer.ten long.ten alone.ten beside.*
+
 # what a killed save left behind, of a name that is not saved again
 mkdir left.ten.ckpt
 touch left.ten.ckpt/.step-00000007.ten.lock left.ten.ckpt/.step-00000007.ten.tmp

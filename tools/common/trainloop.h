@@ -41,7 +41,7 @@ struct train_run {
 	struct checkpoint checkpoint;
 	struct rows rows, eval_rows;
 	size_t eval_longest;   /* row of the evaluation, 0 without one; of candidates sequence and record: */
-	size_t eval_largest;
+	size_t eval_largest;   /* for these there is room, but training is cut as without them */
 	size_t bound, eval_bound; /* of the tokens of a row, see row_source_bound */
 	struct team *team;     /* NULL: this process alone */
 	bool idle;             /* there was a step that trained nothing */

@@ -25,7 +25,7 @@ trainer_opts(const struct train_run *r)
 {
 	size_t size = team_size(r->team), most = r->batch / size + (r->batch % size != 0);
 	size_t longest = r->data.longest, rows = r->micro && r->micro < most ? r->micro : most;
-	size_t tokens, largest = r->eval_largest > r->data.largest ? r->eval_largest : r->data.largest;
+	size_t tokens;
 	if (__builtin_mul_overflow(rows * train_views(r), r->data.largest, &tokens))
 		cli_die(ERR_USAGE, "a batch of %zu rows is too large", rows);
 	longest = r->eval_longest > longest ? r->eval_longest : longest;
@@ -36,7 +36,8 @@ trainer_opts(const struct train_run *r)
 	    .clip = r->clip,
 	    .dropout = r->dropout,
 	    .seed = r->seed,
-	    .max_tokens = tokens > largest ? tokens : largest,
+	    .max_tokens = tokens,
+	    .largest = r->eval_largest,
 	    .room = r->batch * train_views(r) * (r->eval_bound > r->bound ? r->eval_bound : r->bound),
 	    .max_keys = longest,
 	    .recompute = r->recompute,
