@@ -98,6 +98,13 @@ ok 'others do not' test "$(tensor f.ten block.1.up.weight)" != "$(tensor bert.te
 tune -m bert.ten --steps 6 --unfreeze 3 -o u.ten labelled.train.ten
 is 'unfrozen from the top: the lower block is still as it was' "$(tensor u.ten block.0.up.weight)" "$(tensor bert.ten block.0.up.weight)"
 ok 'the upper one is not' test "$(tensor u.ten block.1.up.weight)" != "$(tensor bert.ten block.1.up.weight)"
+tgraft -q --freeze 'score.*' c.ten -o head.ten
+tune -m head.ten --steps 6 -o h.ten labelled.train.ten
+is 'a head that the model has frozen stays' "$(tensor h.ten score.weight) $(tensor h.ten score.bias)" "$(tensor c.ten score.weight) $(tensor c.ten score.bias)"
+ok 'the rest does not' test "$(tensor h.ten embed.token)" != "$(tensor c.ten embed.token)"
+tgraft -q --freeze '*' bert.ten -o all.ten
+run 'a head that is new is trained' 0 '' '~training 66 of ' tfinetune -m all.ten -b 8 --steps 6 -o h.ten labelled.train.ten
+is 'above what is frozen' "$(tensor h.ten embed.token) $(tensor h.ten block.1.up.weight)" "$(tensor bert.ten embed.token) $(tensor bert.ten block.1.up.weight)"
 run 'adapters' 0 '' '~training [0-9]+ of [0-9]+ numbers' tfinetune -m bert.ten --lora 4 --lora-targets query,value,up -b 8 --steps 150 --warmup 5 --lr 1e-2 -o l.ten labelled.train.ten
 is 'leave the model as it was' "$(tensor l.ten block.0.query.weight) $(tensor l.ten embed.token)" "$(tensor bert.ten block.0.query.weight) $(tensor bert.ten embed.token)"
 a=$(teval -q -m l.ten --task --bootstrap 0 labelled.val.ten | value accuracy)

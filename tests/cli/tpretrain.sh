@@ -166,6 +166,12 @@ is 'it says so' "$(cat "$T.err")" 'tpretrain: --min-lr is for a --schedule that 
 fails 'the decay of wsd, of a cosine' 2 tpretrain -m init.ten --decay-steps 5 --steps 1 -o x.ten train.ten
 run 'that of wsd' 0 '' '' tpretrain -q -m init.ten --schedule wsd --decay-steps 5 --min-lr 0 --steps 1 -o wsd.ten train.ten
 rm -f wsd.ten
+mkfifo fifo
+for p in fifo - /dev/null; do
+	run "an evaluation of $p, which cannot be read again" 2 '' '*' timeout 9 tpretrain -m init.ten --steps 1 --eval $p -o x.ten train.ten
+	is 'it says so' "$(cat "$T.err")" "tpretrain: --eval $p: must be a file, since it is read at every evaluation"
+done
+rm fifo
 fails 'two streams' 2 tpretrain -m init.ten -o x.ten train.ten train.ten
 fails 'a model that is text' 3 tpretrain -m stories.txt -o x.ten train.ten
 fails 'a model of another kind' 3 tpretrain -m train.ten -o x.ten train.ten

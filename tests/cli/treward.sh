@@ -120,6 +120,10 @@ train -m base.ten --steps 8 --micro 1 --log b.log -o x.ten four.ten
 is 'micro-batches: the same losses' "$(loss a.log)" "$(loss b.log)"
 tensor() { tdump --jsonl -f "$2" "$1" | md5sum; }
 is 'adapters leave the model as it was' "$(tensor j1.ten block.0.query.weight)" "$(tensor base.ten block.0.query.weight)"
+tgraft -q --freeze 'value.*' rm.ten -o head.ten
+train -m head.ten --steps 6 -o h.ten train.ten
+is 'a head that the model has frozen stays' "$(tensor h.ten value.weight) $(tensor h.ten value.bias)" "$(tensor rm.ten value.weight) $(tensor rm.ten value.bias)"
+ok 'the rest does not' test "$(tensor h.ten embed.token)" != "$(tensor rm.ten embed.token)"
 
 # what does not fit
 fails 'one stream' 2 treward -m base.ten --steps 1 -o x.ten train.ten val.ten

@@ -82,7 +82,7 @@ extern const char *const train_schedules[];
 	{0, "clip", "NORM", CLI_REAL, &(r)->clip, "largest norm of the gradient, 0 = none (default 1)", 0, 1e30, 0, false}, \
 	{0, "dropout", "P", CLI_REAL, &(r)->dropout, "probability of dropout (default 0)", 0, 0.95, 0, false}, \
 	CLI_SEED(&(r)->seed), \
-	{0, "eval", "FILE", CLI_TEXT, &(r)->eval, "a stream like the input, whose loss is measured", 0, 0, 0, true}, \
+	{0, "eval", "FILE", CLI_TEXT, &(r)->eval, "a file like the input, whose loss is measured", 0, 0, 0, true}, \
 	{0, "eval-every", "N", CLI_U64, &(r)->eval_every, "steps between evaluations (default 200)", 1, 1e12, 0, !(best)}, \
 	{0, "save-every", "N", CLI_U64, &(r)->save_every, "steps between checkpoints (default 200)", 1, 1e12, 0, true}, \
 	{0, "keep", NULL, CLI_FLAG, &(r)->keep, "keep the checkpoints at the end", 0, 0, 0, true}, \
@@ -160,7 +160,8 @@ void train_check_place(const char *path);
 /* Weights: the file's tensors; those that the
  * configuration adds are new. */
 void train_start_weights(struct train_run *r);
-/* Freezes what the model says of itself: key-value `frozen`, patterns one a line. */
+/* Freezes what the model says of itself: key-value `frozen`, patterns one a line. What is new, as a head or adapters, it
+ * does not mean. Behind the opening of the objective, which thaws its head. */
 void train_freeze_as_told(struct train_run *r);
 /* From now on INT and TERM are noted; true when one has come. */
 void train_catch_signals(void);

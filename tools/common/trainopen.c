@@ -73,6 +73,15 @@ train_check_place(const char *path)
 	free(folder);
 }
 
+/* Each evaluation reads it anew, which the bytes of a pipe are not there for. */
+static void
+check_eval_place(const char *path)
+{
+	struct stat st;
+	if (strcmp(path, "-") == 0 || (stat(path, &st) == 0 && !S_ISREG(st.st_mode)))
+		cli_die(ERR_USAGE, "--eval %s: must be a file, since it is read at every evaluation", path);
+}
+
 static void
 check_options(const struct train_run *r)
 {
@@ -87,6 +96,8 @@ check_options(const struct train_run *r)
 	train_check_schedule(r);
 	train_check_place(r->output);
 	train_check_place(r->log);
+	if (r->eval)
+		check_eval_place(r->eval);
 }
 
 static enum row_use
@@ -192,16 +203,25 @@ train_start_weights(struct train_run *r)
 	free(known);
 }
 
+/* Of all tensors, or of those that are in `table`. */
+static size_t
+freeze(struct trainer *t, const char *pattern, const struct params *table)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < t->table->n; i++) {
+		const char *name = t->table->items[i].name;
+		if (fnmatch(pattern, name, 0) || (table && !params_find(table, name)))
+			continue;
+		t->how[i].since = UINT64_MAX;
+		n++;
+	}
+	return n;
+}
+
 size_t
 train_freeze(struct trainer *t, const char *pattern)
 {
-	size_t n = 0;
-	for (size_t i = 0; i < t->table->n; i++)
-		if (fnmatch(pattern, t->table->items[i].name, 0) == 0) {
-			t->how[i].since = UINT64_MAX;
-			n++;
-		}
-	return n;
+	return freeze(t, pattern, NULL);
 }
 
 void
@@ -210,7 +230,7 @@ train_freeze_as_told(struct train_run *r)
 	const struct ten_kv *kv = ten_head_kv(&r->file.head, "frozen");
 	char *patterns = kv ? strdup(kv->value) : NULL, *save;
 	for (char *p = patterns ? strtok_r(patterns, "\n", &save) : NULL; p; p = strtok_r(NULL, "\n", &save))
-		train_freeze(&r->trainer, p);
+		freeze(&r->trainer, p, &r->file.table);
 	free(patterns);
 	trainer_plan(&r->trainer);
 }
@@ -309,9 +329,10 @@ train_open(struct train_run *r, const char *data)
 		cli_fail(&e);
 	train_start_weights(r);
 	open_objective(r);
-	train_freeze_as_told(r);
 	if (r->fine)
 		finetune_open(r, data);
+	else
+		train_freeze_as_told(r);
 	if (exchange_open(&r->trainer, r->team, &e))
 		cli_fail(&e);
 	if (train_leads(r))
