@@ -166,7 +166,7 @@ void train_freeze_as_told(struct train_run *r);
 /* From now on INT and TERM are noted; true when one has come. */
 void train_catch_signals(void);
 bool train_stop_asked(void);
-/* Model and log. */
+/* Log and, last, model. */
 void train_write_result(struct train_run *r);
 
 /* To r->eval_rows: up to `rows` rows, or as many as reach max_tokens; what row_source_next said last. Exits through cli_fail. */
