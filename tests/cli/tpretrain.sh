@@ -108,6 +108,13 @@ run 'a training beside the remains of a killed save' 0 '' '' tpretrain -q -m ini
 ok 'they go with the checkpoints' test ! -e left.ten.ckpt
 rm -f left.ten
 
+# steps of more than eight digits
+tpretrain -q -m init.ten --steps 3 --save-every 2 --keep -o long.ten train.ten
+mv long.ten.ckpt/step-00000002.ten long.ten.ckpt/step-123456789.ten
+run 'a state of a long name' 0 '' '~^tpretrain: resuming after step 2$' tpretrain -m init.ten --steps 3 --save-every 2 -o long.ten train.ten
+ok 'goes with the others' test ! -e long.ten.ckpt
+rm -rf long.ten*
+
 # recomputation: the same bytes, from a checkpoint without it too
 run 'recomputation' 0 '' '' train again.ten --recompute train.ten
 run 'recomputation gives the same bytes' 0 '' '' cmp whole.ten again.ten
