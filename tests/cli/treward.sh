@@ -142,6 +142,9 @@ fails 'nor its centre at 0' 2 treward -m base.ten --loss rating --centre 0 --ste
 is 'it says so' "$(cat "$T.err")" 'treward: --centre is for comparisons, not for rating'
 fails 'a pair is not rated' 2 treward -m base.ten --loss rating --centre 1 --steps 1 -o x.ten train.rating.ten
 fails 'ratings have no accuracy' 2 treward -m base.ten --eval val.rating.ten --metric accuracy --steps 1 -o x.ten train.rating.ten
+"$BUILD/tests/support/mkten" few-types >few.ten
+fails 'fewer types than tokens' 3 treward -q -m base.ten --steps 1 -o x.ten few.ten
+is 'it says so' "$(cat "$T.err")" 'treward: few.ten: record 0: 4 ids but 1 types'
 printf 'Q\t1\tgold\n' | "$mkjudged" ranks | tchat -q -m base.ten -o one.ten
 fails 'nothing to compare' 3 treward -q -m base.ten --steps 1 -o x.ten one.ten
 ok 'by its record' grep -q 'one.ten: record 0: one answer: there is nothing to compare' "$T.err"
