@@ -36,7 +36,7 @@ record_loss(struct reward_trainer *k, const struct judged *j, const struct candi
 	if (k->opts.kind == REWARD_RATING)
 		return reward_rating(k->d, k->s[0], j->rating);
 	if (k->opts.kind == REWARD_LIKED) {
-		judged_add(sums, REWARD_ACCURACY, j->weight, sign * k->s[0] > 0);
+		judged_add(sums, REWARD_ACCURACY, j->weight, k->s[0] == 0 ? 0.5 : sign * k->s[0] > 0);
 		judged_add(sums, REWARD_MARGIN, j->weight, sign * k->s[0]);
 		return reward_liked(k->d, k->s[0], j->liked);
 	}

@@ -37,6 +37,13 @@ ok "rankings of four, with ties ($a)" above "$a" 0.9
 train -m base.ten --epochs 4 -o liked.rm.ten train.liked.ten
 a=$(teval -q -m liked.rm.ten --reward --bootstrap 0 val.liked.ten | value accuracy)
 ok "liked or not ($a)" above "$a" 0.9
+tinit -q --layers 1 --heads 1 --width 2 --context 64 --vocab vocab.ten | tgraft -q --template chatml --head value -o zero.ten
+for at in 'weight 0' 'weight 1' 'bias 0'; do
+	"$BUILD/tests/support/alter" value.$at 0 <zero.ten >x.ten
+	mv x.ten zero.ten
+done
+treward -q -m zero.ten --steps 1 --log zero.log -o x.ten train.liked.ten
+is 'a score of 0 is half right' "$(column zero.log accuracy) $(column zero.log margin)" '0.5 0'
 train -m base.ten --epochs 6 -o rating.rm.ten train.rating.ten
 a=$(teval -q -m rating.rm.ten --reward --bootstrap 0 val.rating.ten | value pearson)
 ok "ratings ($a)" above "$a" 0.8
