@@ -122,6 +122,8 @@ check_contrastive(struct train_run *r)
 		cli_misplaced(&r->momentum, "--queue", NULL);
 	if (r->batch < 2 && !r->queue)
 		cli_die(ERR_USAGE, "contrastive training needs other pairs in the batch: -b 2 or more");
+	if (r->batch < 2 && r->eval)
+		cli_die(ERR_USAGE, "an evaluation compares the pairs of a batch: -b 2 or more");
 	if (r->queue && r->queue < r->batch)
 		cli_die(ERR_USAGE, "--queue %" PRIu64 " is smaller than the batch of %" PRIu64, r->queue, r->batch);
 	if (r->cfg.projection && cli_given(&r->projection) && r->projection != r->cfg.projection)
