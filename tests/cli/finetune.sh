@@ -63,6 +63,17 @@ is 'the calibration error is that of the bins' "$(tdump --csv cal.ten | awk -F, 
 	"$(teval -q -m c.ten --task --bootstrap 0 labelled.val.ten | value ece | xargs printf %.5f)"
 teval -q -m t.ten --task --predictions pt.ten tagged.val.ten >direct.txt
 is 'tags measured again: the same' "$(teval -q --predicted pt.ten | grep -Ev '(loss|ece)(|\.low|\.high): ')" "$(grep -Ev '(loss|ece)(|\.low|\.high): ' direct.txt)"
+for s in nan inf -0.5 1.5; do
+	"$BUILD/tests/support/alter" scores 1 $s <p.ten >odd.ten
+	fails "a score of $s" 3 teval -q --predicted odd.ten
+	is 'it says so' "$(cat "$T.err")" "teval: odd.ten: record 0: a score of $s is no probability"
+done
+for at in 'weight 32' 'bias 1'; do
+	"$BUILD/tests/support/alter" score.$at 3e38 <"${odd:-c.ten}" >"odd.$at.ten"
+	odd=odd.$at.ten
+done
+fails 'a head that says more than numbers can be' 5 teval -q -m "$odd" --task labelled.val.ten
+ok 'it says so' grep -qx 'teval: record [0-9]*: output 1 of the model is not finite' "$T.err"
 tcat -q -f ids labelled.val.ten -o bare.ten
 run 'without labels: predictions alone' 0 '' '' teval -q -m c.ten --task --predictions q.ten bare.ten
 is 'the same' "$(tdump --jsonl -f predicted q.ten | md5sum)" "$(tdump --jsonl -f predicted p.ten | md5sum)"
@@ -71,6 +82,8 @@ teval -q -m m.ten --task --predictions pm.ten --bootstrap 0 multilabel.val.ten >
 is 'labels measured again: the same' "$(teval -q --predicted --bootstrap 0 pm.ten)" "$(grep -v '^loss' direct.txt)"
 teval -q -m v.ten --task --predictions pv.ten --bootstrap 0 value.val.ten >direct.txt
 is 'numbers measured again: the same to the digits of floats' "$(teval -q --predicted --bootstrap 0 pv.ten | sed 's/\(\.[0-9]\{5\}\).*/\1/')" "$(sed 's/\(\.[0-9]\{5\}\).*/\1/' direct.txt)"
+"$BUILD/tests/support/alter" scores 0 nan <pv.ten >odd.ten
+fails 'a number that is none' 3 teval -q --predicted odd.ten
 
 # the same bytes
 J=1 tune -m bert.ten --steps 12 --lora 2 --dropout 0.1 --eval labelled.val.ten --eval-every 5 -o j1.ten labelled.train.ten 2>/dev/null
