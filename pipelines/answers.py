@@ -32,7 +32,8 @@ def main():
     o = p.parse_args()
     if o.best and not o.scores:
         p.error('--best is by --scores')
-    prompts = open(o.prompts, encoding='utf-8').read().splitlines()
+    # lines as tgen --lines has them: a text may hold what else Python takes for the end of one
+    prompts = open(o.prompts, encoding='utf-8', newline='\n').read().removesuffix('\n').split('\n')
     answers = [json.loads(line) for line in sys.stdin]
     if not prompts or len(answers) % len(prompts):
         sys.exit('answers.py: %d answers to %d prompts' % (len(answers), len(prompts)))
@@ -55,7 +56,7 @@ def main():
                                     'completion': text, 'ended': ended}) + '\n'
                         for i in items for text, ended in zip(i['answers'], i['ended']))
         run = subprocess.run(['sh', '-c', o.scores], input=asked, stdout=subprocess.PIPE, text=True)
-        said = [json.loads(s) for s in run.stdout.splitlines()]
+        said = [json.loads(s) for s in run.stdout.split('\n') if s]
         n = sum(len(i['answers']) for i in items)
         if run.returncode or len(said) != n:
             sys.exit('answers.py: %s: %d scores for %d answers, status %d' % (o.scores, len(said), n, run.returncode))

@@ -4,6 +4,8 @@ SHELL = bash
 .DELETE_ON_ERROR:
 .SECONDARY:
 
+$(if $(filter-out 1,$(words $(OUT))),$(error OUT is the name of a folder, without spaces in it))
+
 # where the tools are: empty = on the PATH
 BIN =
 tool = $(if $(BIN),$(BIN)/)

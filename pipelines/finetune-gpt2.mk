@@ -73,7 +73,10 @@ $(OUT)/adapters/adapter_config.json: $(OUT)/adapted.ten
 $(OUT)/model.ten: $(OUT)/adapted.ten
 	$(tool)tgraft --merge-lora -o $@ $(OUT)/adapted.ten
 
-$(OUT)/model.gguf: $(OUT)/model.ten
+# rewritten only when it changes, which does not repeat the training
+$(OUT)/type: FORCE | $(OUT)
+	@echo '$(TYPE)' | cmp -s - $@ || echo '$(TYPE)' > $@
+$(OUT)/model.gguf: $(OUT)/model.ten $(OUT)/type
 	$(tool)texport --to gguf --type $(TYPE) -o $@ $(OUT)/model.ten
 
 $(OUT)/eval.%.txt: $(OUT)/%.ten $(OUT)/data/val.ten

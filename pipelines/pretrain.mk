@@ -64,7 +64,10 @@ $(OUT)/eval.txt: $(OUT)/gpt.ten $(OUT)/data/val.ten
 	$(tool)teval -m $(OUT)/gpt.ten $(OUT)/data/val.ten > $@.tmp
 	mv $@.tmp $@
 
-$(OUT)/samples.txt: $(OUT)/gpt.ten
+# rewritten only when they change, which does not repeat the training
+$(OUT)/prompts: FORCE | $(OUT)
+	@echo '$(PROMPTS)' | cmp -s - $@ || echo '$(PROMPTS)' > $@
+$(OUT)/samples.txt: $(OUT)/gpt.ten $(OUT)/prompts
 	tr '|' '\n' <<< '$(PROMPTS)' | while IFS= read -r p; do \
 	    printf '%s' "$$p" | $(tool)tgen -q -m $(OUT)/gpt.ten -n 120 --temperature 0.7 --top-p 0.95 -s $(SEED); \
 	    printf '\n--\n'; done > $@.tmp

@@ -18,7 +18,7 @@ $(OUT)/calibration.ten $(OUT)/predictions.ten: $(OUT)/test.txt
 
 about = echo "text: $(TEXT), labelled: $(LABELLED)"; \
 	echo "model: bert, $(LAYERS) layers, $(HEADS) heads, width $(WIDTH); $(PRETRAIN_STEPS) steps of masked words, $(STEPS) steps of $(BATCH) records, seed $(SEED)"; \
-	awk -F, 'NR > 1 && $$9 != "nan" { if (best == "" || $$9 > best) { best = $$9; at = $$1 } } \
+	awk -F, -v c=$(if $(filter loss,$(METRIC)),8,9) 'NR > 1 && $$c != "nan" { if (best == "" || $$c $(if $(filter loss mae ece,$(METRIC)),<,>) best) { best = $$c; at = $$1 } } \
 	    END { printf "best $(METRIC) of the validation part: %.4f after step %d\n", best, at }' $(OUT)/run.csv; \
 	awk -F': ' '$$1 == "records" { printf "\nof %d test records that the model has not seen, with intervals of 95 %%:\n", $$2 }' $(OUT)/test.txt
 # interval,NAME,WHAT: a line for a measure

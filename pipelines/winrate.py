@@ -22,7 +22,7 @@ def ask(program, records):
     asked = [json.dumps({'prompt': r['prompt'], 'messages': [{'role': 'user', 'content': r['prompt']}], 'completion': a, 'ended': e})
              for r in records for a, e in zip(r['answers'], r['ended'])]
     run = subprocess.run(['sh', '-c', program], input='\n'.join(asked) + '\n', stdout=subprocess.PIPE, text=True)
-    said = [json.loads(s) for s in run.stdout.splitlines()]
+    said = [json.loads(s) for s in run.stdout.split('\n') if s]
     if run.returncode or len(said) != len(asked):
         sys.exit('%s: %s: %d scores for %d answers, status %d' %
                  (sys.argv[0].rpartition('/')[2], program, len(said), len(asked), run.returncode))

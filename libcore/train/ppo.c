@@ -8,7 +8,7 @@
 static void
 carve(struct ppo_trainer *p, const struct trainer *t, struct arena *a)
 {
-	size_t n = p->max_answers, all = n * p->max_tokens, batch = t->opts.max_tokens;
+	size_t n = p->max_answers, all = n * p->max_tokens, batch = trainer_room(&t->opts);
 	double **tokens[] = {&p->r.logp, &p->r.reference, &p->r.values, &p->r.entropy, &p->r.rewards, &p->r.advantages,
 	    &p->r.returns};
 	double **places[] = {&p->logp, &p->old, &p->reference, &p->advantages, &p->weights, &p->values, &p->old_values,
@@ -380,13 +380,14 @@ int
 frozen_open(struct frozen_policy *f, const struct config *cfg, const struct params *table, const real *w,
     size_t max_tokens, size_t max_keys, struct err *e)
 {
+	size_t room = max_tokens > max_keys ? max_tokens : max_keys;
 	*f = (struct frozen_policy){.cfg = cfg, .w = w, .max_tokens = max_tokens};
-	f->logps = arena_carve(&f->arena, max_tokens, sizeof *f->logps);
+	f->logps = arena_carve(&f->arena, room, sizeof *f->logps);
 	if (arena_commit(&f->arena, "log-probabilities", e))
 		return -1;
-	f->logps = arena_carve(&f->arena, max_tokens, sizeof *f->logps);
-	if (trunk_open(&f->trunk, cfg, table, max_tokens, max_keys, KEEP_NOTHING, e) ||
-	    lm_head_open(&f->head, cfg, table, max_tokens, e)) {
+	f->logps = arena_carve(&f->arena, room, sizeof *f->logps);
+	if (trunk_open(&f->trunk, cfg, table, room, max_keys, KEEP_NOTHING, e) ||
+	    lm_head_open(&f->head, cfg, table, room, e)) {
 		frozen_close(f);
 		return -1;
 	}

@@ -85,11 +85,12 @@ struct frozen_policy {
 	struct arena arena;
 	struct trunk trunk;
 	struct lm_head head;
-	real *logps;        /* (max_tokens) */
+	real *logps;        /* of a batch */
 	size_t max_tokens;
 };
 
-/* cfg, table and w are borrowed; the model has no adapters. For rows of at most max_keys tokens, max_tokens at a time. */
+/* cfg, table and w are borrowed; the model has no adapters. For rows of at most max_keys tokens,
+ * max_tokens at a time, or one that has more. */
 int frozen_open(struct frozen_policy *f, const struct config *cfg, const struct params *table, const real *w,
     size_t max_tokens, size_t max_keys, struct err *e);
 void frozen_close(struct frozen_policy *f);

@@ -36,7 +36,7 @@ record_loss(struct reward_trainer *k, const struct judged *j, const struct candi
 	if (k->opts.kind == REWARD_RATING)
 		return reward_rating(k->d, k->s[0], j->rating);
 	if (k->opts.kind == REWARD_LIKED) {
-		judged_add(sums, REWARD_ACCURACY, j->weight, sign * k->s[0] > 0);
+		judged_add(sums, REWARD_ACCURACY, j->weight, k->s[0] == 0 ? 0.5 : sign * k->s[0] > 0);
 		judged_add(sums, REWARD_MARGIN, j->weight, sign * k->s[0]);
 		return reward_liked(k->d, k->s[0], j->liked);
 	}
@@ -150,10 +150,11 @@ reward_open(struct reward_trainer *k, struct trainer *t, const struct reward_opt
 {
 	*k = (struct reward_trainer){.opts = *o, .objective = {.gradient = gradient,
 	    .columns = o->kind == REWARD_DEMONSTRATION ? columns_of_demonstrations : columns}};
+	size_t n = trainer_room(&t->opts);
 	for (int pass = 0; pass < 2; pass++) {
-		k->z = arena_carve(&k->arena, t->opts.max_tokens, sizeof(real));
-		k->dz = arena_carve(&k->arena, t->opts.max_tokens, sizeof(real));
-		k->at = arena_carve(&k->arena, t->opts.max_tokens, sizeof *k->at);
+		k->z = arena_carve(&k->arena, n, sizeof(real));
+		k->dz = arena_carve(&k->arena, n, sizeof(real));
+		k->at = arena_carve(&k->arena, n, sizeof *k->at);
 		if (pass == 0 && arena_commit(&k->arena, "scores", e))
 			return -1;
 	}

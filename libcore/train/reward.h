@@ -28,8 +28,8 @@ struct reward_trainer {
 	struct objective objective; /* first: the trainer knows only this */
 	struct reward_opts opts;
 	struct arena arena;
-	real *z, *dz;               /* (max_tokens) scores of a micro-batch and their gradient */
-	size_t *at;                 /* (max_tokens) the tokens at which they are read */
+	real *z, *dz;               /* (trainer_room) scores of a micro-batch and their gradient */
+	size_t *at;                 /* (trainer_room) the tokens at which they are read */
 	size_t n;
 	double *s, *d;              /* scores of a record and their gradient */
 	uint32_t *ranks;

@@ -1,5 +1,6 @@
 #include "train/task.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -98,7 +99,7 @@ gradient(struct objective *o, struct trainer *t, struct rows *r, struct step_sta
 int
 task_open(struct task_trainer *k, struct trainer *t, const struct labelled_loss *loss, struct err *e)
 {
-	size_t n = t->opts.max_tokens;
+	size_t n = trainer_room(&t->opts);
 	*k = (struct task_trainer){.loss = *loss};
 	k->loss.task = t->cfg->task;
 	k->loss.outputs = t->cfg->outputs;
@@ -135,6 +136,9 @@ add_point(struct predictions *p, const struct task_head *h, size_t i, int32_t la
     double *scores, double *truth, struct err *e)
 {
 	size_t k = h->cfg->outputs;
+	for (size_t j = 0; j < k; j++)
+		if (!isfinite(h->z[i * k + j]))
+			return err_set(e, ERR_NONFINITE, "record %zu: output %zu of the model is not finite", p->records, j);
 	int32_t said = labelled_scores(h->cfg->task, scores, h->z + i * k, k);
 	for (size_t j = 0; j < k; j++)
 		truth[j] = values ? (double)values[j] : 0;

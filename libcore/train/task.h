@@ -12,8 +12,8 @@ struct task_trainer {
 	struct labelled_loss loss;
 	struct task_head head;
 	struct arena arena;
-	size_t *ends;               /* (max_tokens) of the rows of a micro-batch */
-	int32_t *labels;            /* (max_tokens) of its points */
+	size_t *ends;               /* (trainer_room) of the rows of a micro-batch */
+	int32_t *labels;            /* (trainer_room) of its points */
 };
 
 /* Makes `t` (open) train its task head, and what is not frozen, by the mean loss over all points of a step:

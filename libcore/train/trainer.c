@@ -5,10 +5,11 @@
 
 #include "train/exchange.h"
 
-static size_t
-room(const struct train_opts *o)
+size_t
+trainer_room(const struct train_opts *o)
 {
-	return o->room && o->room < o->max_tokens ? o->room : o->max_tokens;
+	size_t most = o->largest > o->max_tokens ? o->largest : o->max_tokens;
+	return o->room && o->room < most ? o->room : most;
 }
 
 static enum trunk_keep
@@ -30,7 +31,7 @@ carve_model(struct trainer *t, struct arena *a)
 static void
 carve_rest(struct trainer *t, struct arena *a)
 {
-	size_t tokens = room(&t->opts);
+	size_t tokens = trainer_room(&t->opts);
 	t->dh = arena_carve(a, tokens * t->cfg->width, sizeof(real));
 	t->dlogp = arena_carve(a, tokens, sizeof(real));
 	t->out.logp = arena_carve(a, tokens, sizeof(real));
@@ -91,14 +92,14 @@ trainer_memory(struct train_memory *m, const struct config *cfg, const struct pa
 	struct arena a = {0}, model = {0};
 	carve(&t, &a);
 	carve_model(&t, &model);
-	size_t trunk = trunk_memory(cfg, room(o), o->max_keys, keep(o)), own = a.overflow ? SIZE_MAX : a.used - model.used;
+	size_t trunk = trunk_memory(cfg, trainer_room(o), o->max_keys, keep(o)), own = a.overflow ? SIZE_MAX : a.used - model.used;
 	size_t exchanged;
 	exchange_memory(m, &exchanged, table->size, trained, ranks);
 	m->weights = table->size * sizeof(real);
 	m->gradients = trained * sizeof(real);
 	m->moments = 2 * share_of(trained, ranks) * sizeof(real);
 	m->activations = sum((size_t[]){trunk, own}, 2);
-	m->logits = o->no_language ? 0 : lm_head_memory(cfg, room(o));
+	m->logits = o->no_language ? 0 : lm_head_memory(cfg, trainer_room(o));
 	m->total = sum((size_t[]){m->weights, m->gradients, m->moments, m->activations, m->logits, m->exchanged}, 6);
 	m->reserved = sum((size_t[]){a.overflow ? SIZE_MAX : a.used, trunk, m->logits, exchanged}, 4);
 }
@@ -113,8 +114,8 @@ trainer_open(struct trainer *t, const struct config *cfg, const struct params *t
 	if (arena_commit(&t->arena, "weights, gradients and moments", e))
 		return -1;
 	carve(t, &t->arena);
-	if (trunk_open(&t->trunk, cfg, table, room(o), o->max_keys, keep(o), e) ||
-	    (!o->no_language && lm_head_open(&t->head, cfg, table, room(o), e))) {
+	if (trunk_open(&t->trunk, cfg, table, trainer_room(o), o->max_keys, keep(o), e) ||
+	    (!o->no_language && lm_head_open(&t->head, cfg, table, trainer_room(o), e))) {
 		trainer_close(t);
 		return -1;
 	}

@@ -21,8 +21,9 @@ struct train_opts {
 	double clip;       /* largest gradient norm, 0 = no clipping */
 	double dropout;
 	uint64_t seed;
-	size_t max_tokens; /* of a micro-batch */
-	size_t room;       /* tokens of the largest micro-batch that there will be, where that is less; 0: max_tokens */
+	size_t max_tokens; /* of a micro-batch: where a step is cut, so part of what is learnt */
+	size_t largest;    /* tokens of a row that is only evaluated, alone where it is larger than max_tokens; 0: of none that is */
+	size_t room;       /* tokens of the largest batch that there will be, where that is less; 0: these */
 	size_t max_keys;   /* longest span */
 	bool recompute;    /* of a block only the input is kept; the same bits in less memory and more time */
 	bool no_language;  /* the objective does without the language head: no room for logits */
@@ -54,7 +55,7 @@ struct trainer {
 	struct train_opts opts;
 	struct arena arena;
 	real *w, *g, *m, *v;  /* table->size elements each */
-	real *dh, *dlogp;     /* (max_tokens, width), (max_tokens) */
+	real *dh, *dlogp;     /* (trainer_room, width), (trainer_room) */
 	struct lm_out out;
 	struct trunk trunk;
 	struct lm_head head;
@@ -71,6 +72,9 @@ struct trainer {
 int trainer_open(struct trainer *t, const struct config *cfg, const struct params *table,
     const struct train_opts *o, struct err *e);
 void trainer_close(struct trainer *t); /* a zeroed trainer is fine */
+
+/* Tokens that there is room for in a batch. */
+size_t trainer_room(const struct train_opts *o);
 
 /* The first word on what is trained, which trainer_open begins with: t->how from t->cfg and t->table. */
 void trainer_how(struct trainer *t);
@@ -112,7 +116,7 @@ struct step_stats {
 
 /* The gradient of the objective over all the rows, of all ranks, for a language model of the mean loss over all
  * trained tokens, into t->g: the same for any division into micro-batches, up to rounding. ERR_DATA when nothing is trained, ERR_NONFINITE
- * naming the step and the tensor. Rows longer than max_tokens: the caller's mistake. In a team a rank has the sums of what it
+ * naming the step and the tensor. Rows larger than max_tokens: the caller's mistake. In a team a rank has the sums of what it
  * owns; the rest of t->g is its own part. */
 int train_gradient(struct trainer *t, struct rows *r, struct step_stats *s, struct err *e);
 

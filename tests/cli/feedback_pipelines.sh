@@ -75,6 +75,10 @@ fails_with='answers.py: no prompt has answers that can be compared and are whole
 run 'none whole' 1 '' "$fails_with" sh -c "python3 $pipelines/answers.py --whole --tokens 1 prompts.txt <said.jsonl"
 run 'a program that says too little' 1 '' '~: 0 scores for 2 answers, status 0$' python3 "$pipelines/answers.py" --tokens 2 --scores true prompts.txt <said.jsonl
 run 'answers that do not fit the prompts' 1 '' '~^answers.py: 3 answers to 2 prompts$' sh -c "head -n 3 said.jsonl | python3 $pipelines/answers.py --tokens 2 prompts.txt"
+# what Python takes for the end of a line
+printf 'a\342\200\250b\fc\rd\302\205e\nBye\n' >odd.txt
+run 'lines end where tgen ends them' 0 '{"prompt": "a\u2028b\fc\rd\u0085e", "answers": ["one", "two\ufffd"], "ended": [false, true]}' '' \
+	python3 "$pipelines/answers.py" --tokens 2 odd.txt <said.jsonl
 printf '{"prompt": "a", "answers": ["x", "xxx"], "ended": [true, true]}\n{"prompt": "b", "answers": ["xx"], "ended": [true]}\n' >one.jsonl
 printf '{"prompt": "a", "answers": ["xx"], "ended": [true]}\n{"prompt": "b", "answers": ["xx x"], "ended": [true]}\n' >two.jsonl
 cat >length.py <<'END'

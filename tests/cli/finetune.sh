@@ -63,6 +63,17 @@ is 'the calibration error is that of the bins' "$(tdump --csv cal.ten | awk -F, 
 	"$(teval -q -m c.ten --task --bootstrap 0 labelled.val.ten | value ece | xargs printf %.5f)"
 teval -q -m t.ten --task --predictions pt.ten tagged.val.ten >direct.txt
 is 'tags measured again: the same' "$(teval -q --predicted pt.ten | grep -Ev '(loss|ece)(|\.low|\.high): ')" "$(grep -Ev '(loss|ece)(|\.low|\.high): ' direct.txt)"
+for s in nan inf -0.5 1.5; do
+	"$BUILD/tests/support/alter" scores 1 $s <p.ten >odd.ten
+	fails "a score of $s" 3 teval -q --predicted odd.ten
+	is 'it says so' "$(cat "$T.err")" "teval: odd.ten: record 0: a score of $s is no probability"
+done
+for at in 'weight 32' 'bias 1'; do
+	"$BUILD/tests/support/alter" score.$at 3e38 <"${odd:-c.ten}" >"odd.$at.ten"
+	odd=odd.$at.ten
+done
+fails 'a head that says more than numbers can be' 5 teval -q -m "$odd" --task labelled.val.ten
+ok 'it says so' grep -qx 'teval: record [0-9]*: output 1 of the model is not finite' "$T.err"
 tcat -q -f ids labelled.val.ten -o bare.ten
 run 'without labels: predictions alone' 0 '' '' teval -q -m c.ten --task --predictions q.ten bare.ten
 is 'the same' "$(tdump --jsonl -f predicted q.ten | md5sum)" "$(tdump --jsonl -f predicted p.ten | md5sum)"
@@ -71,6 +82,8 @@ teval -q -m m.ten --task --predictions pm.ten --bootstrap 0 multilabel.val.ten >
 is 'labels measured again: the same' "$(teval -q --predicted --bootstrap 0 pm.ten)" "$(grep -v '^loss' direct.txt)"
 teval -q -m v.ten --task --predictions pv.ten --bootstrap 0 value.val.ten >direct.txt
 is 'numbers measured again: the same to the digits of floats' "$(teval -q --predicted --bootstrap 0 pv.ten | sed 's/\(\.[0-9]\{5\}\).*/\1/')" "$(sed 's/\(\.[0-9]\{5\}\).*/\1/' direct.txt)"
+"$BUILD/tests/support/alter" scores 0 nan <pv.ten >odd.ten
+fails 'a number that is none' 3 teval -q --predicted odd.ten
 
 # the same bytes
 J=1 tune -m bert.ten --steps 12 --lora 2 --dropout 0.1 --eval labelled.val.ten --eval-every 5 -o j1.ten labelled.train.ten 2>/dev/null
@@ -98,6 +111,13 @@ ok 'others do not' test "$(tensor f.ten block.1.up.weight)" != "$(tensor bert.te
 tune -m bert.ten --steps 6 --unfreeze 3 -o u.ten labelled.train.ten
 is 'unfrozen from the top: the lower block is still as it was' "$(tensor u.ten block.0.up.weight)" "$(tensor bert.ten block.0.up.weight)"
 ok 'the upper one is not' test "$(tensor u.ten block.1.up.weight)" != "$(tensor bert.ten block.1.up.weight)"
+tgraft -q --freeze 'score.*' c.ten -o head.ten
+tune -m head.ten --steps 6 -o h.ten labelled.train.ten
+is 'a head that the model has frozen stays' "$(tensor h.ten score.weight) $(tensor h.ten score.bias)" "$(tensor c.ten score.weight) $(tensor c.ten score.bias)"
+ok 'the rest does not' test "$(tensor h.ten embed.token)" != "$(tensor c.ten embed.token)"
+tgraft -q --freeze '*' bert.ten -o all.ten
+run 'a head that is new is trained' 0 '' '~training 66 of ' tfinetune -m all.ten -b 8 --steps 6 -o h.ten labelled.train.ten
+is 'above what is frozen' "$(tensor h.ten embed.token) $(tensor h.ten block.1.up.weight)" "$(tensor bert.ten embed.token) $(tensor bert.ten block.1.up.weight)"
 run 'adapters' 0 '' '~training [0-9]+ of [0-9]+ numbers' tfinetune -m bert.ten --lora 4 --lora-targets query,value,up -b 8 --steps 150 --warmup 5 --lr 1e-2 -o l.ten labelled.train.ten
 is 'leave the model as it was' "$(tensor l.ten block.0.query.weight) $(tensor l.ten embed.token)" "$(tensor bert.ten block.0.query.weight) $(tensor bert.ten embed.token)"
 a=$(teval -q -m l.ten --task --bootstrap 0 labelled.val.ten | value accuracy)

@@ -25,6 +25,9 @@ ok 'the same bytes of the adapters' diff -r text/adapters again/adapters
 touch -r text/adapted.ten mark
 run 'again' 0 '*' '' pipeline text MODEL=gpt2 TEXT="$data/stories.txt"
 ok 'nothing is done anew' test ! text/adapted.ten -nt mark
+run 'other numbers in the GGUF' 0 '*' '*' pipeline text MODEL=gpt2 TEXT="$data/stories.txt" TYPE=q8_0
+ok 'make it smaller' test "$(stat -c %s text/model.gguf)" -lt "$(stat -c %s again/model.gguf)"
+ok 'nothing is learnt anew' test ! text/adapted.ten -nt mark
 run 'conversations' 0 '~^held-out tenth, after' '*' pipeline chats MODEL=gpt2 CHATS="$data/chats.jsonl" TYPE=q8_0
 ok 'talks' sh -c 'echo Hello. | tgen -q --chat -n 5 -m chats/model.ten'
 finish

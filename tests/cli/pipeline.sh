@@ -47,6 +47,11 @@ if command -v gnuplot >/dev/null; then
 	touch -r d1/gpt.ten mark
 	run 'pretrain.mk again: nothing to do' 0 '*' '' demo d1 -j1
 	ok 'the model was left alone' test ! d1/gpt.ten -nt mark
+	run 'other prompts' 0 '~^The end' '*' demo d1 'PROMPTS=The end|And'
+	is 'are all that samples begin with' "$(grep -c '^--$' d1/samples.txt)" 2
+	ok 'the model was left alone, too' test ! d1/gpt.ten -nt mark
+	run 'a folder with a space in its name' 2 '' '~OUT is the name of a folder' demo 'd 3' -j1
+	is 'leaves nothing' "$(ls -d d d\ 3 3 2>/dev/null)" ''
 else
 	skip 'pretrain.mk' 'gnuplot is not installed'
 fi

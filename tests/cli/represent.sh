@@ -54,6 +54,8 @@ fails 'views that were shuffled' 3 $c -o x.ten mixed.ten
 ok 'says what must be' grep -q 'must be neighbours' "$T.err"
 fails 'tokens that are no views' 3 $c -o x.ten tokens.ten
 fails 'a batch of one' 2 tpretrain -m bert.ten --objective contrastive -b 1 -o x.ten views.ten
+fails 'with a queue, evaluated' 2 tpretrain -m bert.ten --objective contrastive -b 1 --queue 8 --eval views.ten --steps 1 -o x.ten views.ten
+is 'it says what it lacks' "$(cat "$T.err")" 'tpretrain: an evaluation compares the pairs of a batch: -b 2 or more'
 for o in '--queue 5' '--temperature 0.5' '--pool first' '--projection 16' '--momentum 0.9'; do
 	fails "$o for masks" 2 tpretrain -m bert.ten $o -o x.ten masked.ten
 done

@@ -27,6 +27,11 @@ is 'errors can be looked at' "$(tdump --jsonl -f label -f predicted classify.1/p
 run 'classify.mk -j2' 0 '*' '*' pipeline classify classify.2 STEPS=40 -j2
 same classify model.ten summary.txt
 again classify model.ten STEPS=40
+best() { tdump --csv -f "$1" classify.2/run.ten | sed -n '2,$p' | grep -v nan | sort -g | head -n 1 | xargs printf %.4f; }
+for m in loss ece; do
+	run "classify.mk by $m" 0 '*' '*' pipeline classify classify.2 STEPS=40 METRIC=$m
+	ok 'the least is the best' grep -q "^best $m of the validation part: $(best eval_$m) " classify.2/summary.txt
+done
 
 run 'tag.mk' 0 '~^F1 of entities: 0[.][0-9]+ ' '*' pipeline tag tag.1 STEPS=40 -j1
 ok 'its plot' grep -q '<svg' tag.1/loss.svg

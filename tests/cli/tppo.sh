@@ -106,6 +106,12 @@ ok 'the same bytes' cmp one.ten two.ten
 run 'recomputation' 0 '' '' ppo -j1 --steps 5 --samples 3 -b 5 --minibatch 7 --micro 3 --temperature 0.9 --entropy 0.01 --recompute -o again.ten train.ten
 ok 'recomputation gives the same bytes' cmp one.ten again.ten
 ok 'prompts from a pipe give the same bytes' bash -c "cat train.ten | tppo -q -m gpt.ten --reward '$letter' -n 16 --prompt-length 6 -b 16 --minibatch 16 --lr 1e-3 --kl 0.02 --steps 150 --kl-target 6 --kl-horizon 500 --normalise-reward --target-kl 0.03 -o pipe.ten - && cmp whole.ten pipe.ten"
+printf 'The dog\n\nA cat sat\n\nOh\n' | ttok -q -m vocab.ten -o short.ten
+apart() { tppo -q -j1 -m gpt.ten --reward "$letter" -n 8 -b 6 --micro 1 --steps 2 --lr 1e-3 --log "$1.log" -o "$@" short.ten; }
+run 'micro-batches of one answer' 0 '' '' apart alone.ten
+run 'beside an evaluation of longer prompts' 0 '' '' apart beside.ten --eval val.ten
+ok 'the same bytes' cmp alone.ten beside.ten
+ok 'and these have scores' test "$(column beside.ten.log eval/scores | wc -l)" = 2
 export letter
 export -f ppo same
 killed 'a training' 5 killed.ten same -j1 --log killed.log --rollouts killed.ro -o killed.ten train.ten

@@ -90,12 +90,30 @@ tpretrain -q -m init.ten --steps 5 -b 8 --log full.ten -o f.ten train.ten
 ok 'micro-batches give the loss of the whole' awk -F, 'NR == FNR { a[FNR] = $2; next } FNR > 1 { d = a[FNR] - $2; if (d < -1e-5 || d > 1e-5) exit 1 }' \
 	<(tdump --csv full.ten) <(tdump --csv micro.ten)
 
+# an evaluation of longer rows does not change how steps are cut, and with that sums and dropout
+ttok -q -m vocab.ten stories.txt | tpack -q -l 64 | tcat -q -r 0:9 -o longer.ten
+tinit -q --layers 2 --heads 2 --width 32 --context 64 --vocab vocab.ten -o long.ten
+apart() { tpretrain -q -j1 -m long.ten -b 4 --micro 1 --dropout 0.1 --steps 6 --warmup 0 -o "$@" train.ten; }
+run 'micro-batches of one row' 0 '' '' apart alone.ten
+run 'beside an evaluation of longer rows' 0 '' '' apart beside.ten --eval longer.ten --log beside.log
+run 'the same bytes' 0 '' '' cmp alone.ten beside.ten
+last=$(tdump --csv -f eval_loss beside.log | tail -n 1)
+is 'and the loss of these' "$(printf '%.5f' "$last")" "$(teval -q -m beside.ten longer.ten | awk '/^loss/ { printf "%.5f", $2 }')"
+rm -f longer.ten long.ten alone.ten beside.*
+
 # what a killed save left behind, of a name that is not saved again
 mkdir left.ten.ckpt
 touch left.ten.ckpt/.step-00000007.ten.lock left.ten.ckpt/.step-00000007.ten.tmp
 run 'a training beside the remains of a killed save' 0 '' '' tpretrain -q -m init.ten --steps 2 -o left.ten train.ten
 ok 'they go with the checkpoints' test ! -e left.ten.ckpt
 rm -f left.ten
+
+# steps of more than eight digits
+tpretrain -q -m init.ten --steps 3 --save-every 2 --keep -o long.ten train.ten
+mv long.ten.ckpt/step-00000002.ten long.ten.ckpt/step-123456789.ten
+run 'a state of a long name' 0 '' '~^tpretrain: resuming after step 2$' tpretrain -m init.ten --steps 3 --save-every 2 -o long.ten train.ten
+ok 'goes with the others' test ! -e long.ten.ckpt
+rm -rf long.ten*
 
 # recomputation: the same bytes, from a checkpoint without it too
 run 'recomputation' 0 '' '' train again.ten --recompute train.ten
@@ -155,6 +173,12 @@ is 'it says so' "$(cat "$T.err")" 'tpretrain: --min-lr is for a --schedule that 
 fails 'the decay of wsd, of a cosine' 2 tpretrain -m init.ten --decay-steps 5 --steps 1 -o x.ten train.ten
 run 'that of wsd' 0 '' '' tpretrain -q -m init.ten --schedule wsd --decay-steps 5 --min-lr 0 --steps 1 -o wsd.ten train.ten
 rm -f wsd.ten
+mkfifo fifo
+for p in fifo - /dev/null; do
+	run "an evaluation of $p, which cannot be read again" 2 '' '*' timeout 9 tpretrain -m init.ten --steps 1 --eval $p -o x.ten train.ten
+	is 'it says so' "$(cat "$T.err")" "tpretrain: --eval $p: must be a file, since it is read at every evaluation"
+done
+rm fifo
 fails 'two streams' 2 tpretrain -m init.ten -o x.ten train.ten train.ten
 fails 'a model that is text' 3 tpretrain -m stories.txt -o x.ten train.ten
 fails 'a model of another kind' 3 tpretrain -m train.ten -o x.ten train.ten

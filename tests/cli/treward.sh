@@ -37,6 +37,13 @@ ok "rankings of four, with ties ($a)" above "$a" 0.9
 train -m base.ten --epochs 4 -o liked.rm.ten train.liked.ten
 a=$(teval -q -m liked.rm.ten --reward --bootstrap 0 val.liked.ten | value accuracy)
 ok "liked or not ($a)" above "$a" 0.9
+tinit -q --layers 1 --heads 1 --width 2 --context 64 --vocab vocab.ten | tgraft -q --template chatml --head value -o zero.ten
+for at in 'weight 0' 'weight 1' 'bias 0'; do
+	"$BUILD/tests/support/alter" value.$at 0 <zero.ten >x.ten
+	mv x.ten zero.ten
+done
+treward -q -m zero.ten --steps 1 --log zero.log -o x.ten train.liked.ten
+is 'a score of 0 is half right' "$(column zero.log accuracy) $(column zero.log margin)" '0.5 0'
 train -m base.ten --epochs 6 -o rating.rm.ten train.rating.ten
 a=$(teval -q -m rating.rm.ten --reward --bootstrap 0 val.rating.ten | value pearson)
 ok "ratings ($a)" above "$a" 0.8
@@ -120,6 +127,10 @@ train -m base.ten --steps 8 --micro 1 --log b.log -o x.ten four.ten
 is 'micro-batches: the same losses' "$(loss a.log)" "$(loss b.log)"
 tensor() { tdump --jsonl -f "$2" "$1" | md5sum; }
 is 'adapters leave the model as it was' "$(tensor j1.ten block.0.query.weight)" "$(tensor base.ten block.0.query.weight)"
+tgraft -q --freeze 'value.*' rm.ten -o head.ten
+train -m head.ten --steps 6 -o h.ten train.ten
+is 'a head that the model has frozen stays' "$(tensor h.ten value.weight) $(tensor h.ten value.bias)" "$(tensor rm.ten value.weight) $(tensor rm.ten value.bias)"
+ok 'the rest does not' test "$(tensor h.ten embed.token)" != "$(tensor rm.ten embed.token)"
 
 # what does not fit
 fails 'one stream' 2 treward -m base.ten --steps 1 -o x.ten train.ten val.ten
@@ -138,6 +149,9 @@ fails 'nor its centre at 0' 2 treward -m base.ten --loss rating --centre 0 --ste
 is 'it says so' "$(cat "$T.err")" 'treward: --centre is for comparisons, not for rating'
 fails 'a pair is not rated' 2 treward -m base.ten --loss rating --centre 1 --steps 1 -o x.ten train.rating.ten
 fails 'ratings have no accuracy' 2 treward -m base.ten --eval val.rating.ten --metric accuracy --steps 1 -o x.ten train.rating.ten
+"$BUILD/tests/support/mkten" few-types >few.ten
+fails 'fewer types than tokens' 3 treward -q -m base.ten --steps 1 -o x.ten few.ten
+is 'it says so' "$(cat "$T.err")" 'treward: few.ten: record 0: 4 ids but 1 types'
 printf 'Q\t1\tgold\n' | "$mkjudged" ranks | tchat -q -m base.ten -o one.ten
 fails 'nothing to compare' 3 treward -q -m base.ten --steps 1 -o x.ten one.ten
 ok 'by its record' grep -q 'one.ten: record 0: one answer: there is nothing to compare' "$T.err"

@@ -37,4 +37,35 @@ done <calls
 is "old or new at each kill, and the next save works" "$bad" ""
 is "it was killed at each call that changes files" "$missed" ""
 ok "some kills left the old ($olds) and some the new ($news)" test "$olds" -gt 0 -a "$news" -gt 0
+
+# A training killed at each rename: where the model is, all that belongs to it is, and the same command mends the rest.
+export OMP_NUM_THREADS=1
+tvocab -q -n 300 "$ROOT/pipelines/data/stories.txt" -o vocab.ten
+ttok -q -m vocab.ten "$ROOT/pipelines/data/stories.txt" | tcat -q -r 0:6 -o docs.ten
+tinit -q --layers 1 --heads 1 --width 8 --context 64 --vocab vocab.ten -o init.ten
+pretrain() { tpretrain -q -j1 -m init.ten --steps 3 --save-every 2 --log log.ten -o gpt.ten docs.ten; }
+reinforce() {
+	tppo -q -j1 -m init.ten --reward 'while read l; do echo ${#l}; done' -n 4 -b 2 --prompt-length 4 --steps 3 --save-every 2 \
+		--rollouts ro.ten --log log.ten -o gpt.ten docs.ten
+}
+export -f pretrain reinforce
+# what there is of a training: its model, how far the log goes, its rollouts
+there() {
+	{ cksum gpt.ten; tdump --csv -f step log.ten | tail -n 1; [ $1 = pretrain ] || cksum ro.ten; } 2>&1
+}
+for t in pretrain reinforce; do
+	rm -rf gpt.ten* log.ten ro.ten .[a-z]*.ten.*
+	$t
+	all=$(there $t) kills=0 bad=
+	for nth in $(seq 20); do
+		rm -rf gpt.ten* log.ten ro.ten .[a-z]*.ten.*
+		{ strace -f -qq -o /dev/null -e inject="rename,renameat,renameat2:signal=KILL:when=$nth" bash -c $t; } 2>/dev/null
+		[ $? = 0 ] && break
+		kills=$((kills + 1))
+		[ ! -e gpt.ten ] || [ "$(there $t)" = "$all" ] || bad="$bad half-$nth"
+		$t && [ "$(there $t)" = "$all" ] || bad="$bad again-after-$nth"
+	done
+	is "$t: with the model all is there, and the same command ends in the same" "$bad" ""
+	ok "$t was killed ($kills)" test $kills -ge 4 -a $kills -lt 20
+done
 finish

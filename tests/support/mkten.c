@@ -5,7 +5,7 @@
  * two-models, no-field, bad-type (masked rows with positions of a byte), far-turn (a chat) and far-prompt, far-answer, many-answers (judgements: ends of texts far behind
  * them, more answers than there may be), rollouts, bad-prompt, bad-array, bad-ended (rollouts: a prompt longer than all, an array
  * shorter than the answer, an answer ended twice), candidates, bad-scored, bad-ends (candidates: scored elsewhere, ends that fall),
- * crowd (candidates: an answer a token), words, short-words (text in words, and some behind the last), or abort (an upstream
+ * crowd (candidates: an answer a token), few-types (candidates with ranks, and fewer types than ids), words, short-words (text in words, and some behind the last), or abort (an upstream
  * tool that failed, and whose message has escapes), endless (rows without end), untrained (rows without a target), masked (rows
  * with some hidden) or hollow (values without elements, of 2^62 rows and of 3, and one with elements) or wide (as many fields as
  * there may be).
@@ -243,11 +243,16 @@ candidates(void)
 		ends[i] = (uint32_t)(is("crowd") ? (i < CROWD / 2 ? UINT32_MAX : i % CROWD + 1) : is("bad-ends") ? 4 - 2 * i : 2 * i + 2);
 		scored[i] = is("bad-scored") ? 3 : ends[i] - 1;
 	}
-	struct ten_value v[4] = {ten_vector(ids, n), ten_vector(targets, n), ten_vector(ends, k), ten_vector(scored, k)};
+	struct ten_value v[6] = {ten_vector(ids, n), ten_vector(targets, n), ten_vector(ends, k), ten_vector(scored, k),
+	    ten_vector((uint32_t[]){1, 2}, 2), ten_vector(ids, 1)};
 	field(&h, "ids", TEN_INT, 32, 1, TEN_RAGGED);
 	field(&h, "targets", TEN_INT, 32, 1, TEN_RAGGED);
 	field(&h, "ends", TEN_UINT, 32, 1, TEN_RAGGED);
 	field(&h, "scored", TEN_UINT, 32, 1, TEN_RAGGED);
+	if (is("few-types")) {
+		field(&h, "ranks", TEN_UINT, 32, 1, TEN_RAGGED);
+		field(&h, "types", TEN_INT, 32, 1, TEN_RAGGED);
+	}
 	struct ten_writer *w = begin(&h, "candidates", false);
 	need(ten_write(w, v, &e));
 	need(ten_writer_end(w, &e));
@@ -377,7 +382,7 @@ main(int argc, char **argv)
 		words();
 	else if (is("rollouts") || is("bad-prompt") || is("bad-array") || is("bad-ended"))
 		rollouts();
-	else if (is("candidates") || is("bad-scored") || is("bad-ends") || is("crowd"))
+	else if (is("candidates") || is("bad-scored") || is("bad-ends") || is("crowd") || is("few-types"))
 		candidates();
 	else if (is("metrics"))
 		metrics();

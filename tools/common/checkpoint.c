@@ -80,7 +80,7 @@ list_states(const struct checkpoint *c, uint64_t **steps)
 	for (struct dirent *f; (f = readdir(d));) {
 		uint64_t step;
 		int end = 0;
-		if (sscanf(f->d_name, "step-%8" SCNu64 ".ten%n", &step, &end) == 1 && end && !f->d_name[end]) {
+		if (sscanf(f->d_name, "step-%" SCNu64 ".ten%n", &step, &end) == 1 && end && !f->d_name[end]) {
 			if (mem_grow(steps, &cap, n + 1, sizeof **steps, "checkpoints", &e))
 				cli_fail(&e);
 			(*steps)[n++] = step;

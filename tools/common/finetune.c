@@ -287,6 +287,7 @@ finetune_open(struct train_run *r, const char *data)
 		judging_open(r);
 	if (r->objective == OBJECTIVE_TASK && task_open(&f->trainer, &r->trainer, &loss, &e))
 		cli_fail(&e);
+	train_freeze_as_told(r);
 	finetune_how(r);
 	trainer_plan(&r->trainer);
 	if (!trainer_trainable(&r->trainer))

@@ -300,14 +300,25 @@ check_needs(const struct row_source *s, const struct verdict *v, const uint32_t 
 	return 0;
 }
 
+/* That what is said of each token is said of all n. */
+static int
+check_counts(const struct row_source *s, size_t n, struct err *e)
+{
+	for (int i = 1; i < ROW_FIELDS; i++)
+		if (columns[i].each && s->fields[i] >= 0 && s->values[s->fields[i]].count != n)
+			return err_set(e, ERR_DATA, "%zu ids but %llu %s", n,
+			    (unsigned long long)s->values[s->fields[i]].count, columns[i].name);
+	return 0;
+}
+
 static int
 add_candidates(struct row_source *s, struct rows *r, struct err *e)
 {
 	const struct ten_value *ends = &s->values[s->fields[ROW_ENDS]], *scored = &s->values[s->fields[ROW_SCORED]];
 	size_t n = s->values[s->fields[ROW_IDS]].count, k = ends->count;
 	struct verdict v;
-	if (s->values[s->fields[ROW_TARGETS]].count != n)
-		return err_set(e, ERR_DATA, "%zu ids but %llu targets", n, (unsigned long long)s->values[s->fields[ROW_TARGETS]].count);
+	if (check_counts(s, n, e))
+		return -1;
 	if (k > ANSWERS_MAX)
 		return err_set(e, ERR_DATA, "%zu answers, more than %d", k, ANSWERS_MAX);
 	if (k == 0 || scored->count != k)
@@ -329,10 +340,8 @@ static int
 add_row(struct row_source *s, struct rows *r, struct err *e)
 {
 	size_t n = s->values[s->fields[ROW_IDS]].count;
-	for (int i = 1; i < ROW_FIELDS; i++)
-		if (columns[i].each && s->fields[i] >= 0 && s->values[s->fields[i]].count != n)
-			return err_set(e, ERR_DATA, "%zu ids but %llu %s", n,
-			    (unsigned long long)s->values[s->fields[i]].count, columns[i].name);
+	if (check_counts(s, n, e))
+		return -1;
 	if (n > s->cfg->context && !s->truncate)
 		return err_set(e, ERR_DATA, "a row of %zu tokens, the model's context is %zu%s", n, s->cfg->context,
 		    s->labels ? "; --truncate cuts it" : "");

@@ -346,19 +346,20 @@ run_steps(struct train_run *r)
 	cli_progress_end(&p);
 }
 
+/* The model last: where it is, all is there. Killed in between, the same command goes on from its last checkpoint. */
 void
 train_write_result(struct train_run *r)
 {
 	struct ten_writer_opts bulk = {.bulk = true};
 	struct cli_out out;
+	if (r->log)
+		run_log_write(&r->state.log, r->log, &r->own);
 	struct ten_value *v = cli_zalloc(r->own.nfields, sizeof *v, "fields");
 	model_values(v, r->trainer.table, r->trainer.w, r->file.tokenizer, r->file.tokenizer_size);
 	cli_open_raw(&out, r->output, &r->own, &bulk);
 	cli_write(&out, v);
 	cli_close_out(&out);
 	free(v);
-	if (r->log)
-		run_log_write(&r->state.log, r->log, &r->own);
 }
 
 int

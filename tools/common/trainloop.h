@@ -41,7 +41,7 @@ struct train_run {
 	struct checkpoint checkpoint;
 	struct rows rows, eval_rows;
 	size_t eval_longest;   /* row of the evaluation, 0 without one; of candidates sequence and record: */
-	size_t eval_largest;
+	size_t eval_largest;   /* for these there is room, but training is cut as without them */
 	size_t bound, eval_bound; /* of the tokens of a row, see row_source_bound */
 	struct team *team;     /* NULL: this process alone */
 	bool idle;             /* there was a step that trained nothing */
@@ -82,7 +82,7 @@ extern const char *const train_schedules[];
 	{0, "clip", "NORM", CLI_REAL, &(r)->clip, "largest norm of the gradient, 0 = none (default 1)", 0, 1e30, 0, false}, \
 	{0, "dropout", "P", CLI_REAL, &(r)->dropout, "probability of dropout (default 0)", 0, 0.95, 0, false}, \
 	CLI_SEED(&(r)->seed), \
-	{0, "eval", "FILE", CLI_TEXT, &(r)->eval, "a stream like the input, whose loss is measured", 0, 0, 0, true}, \
+	{0, "eval", "FILE", CLI_TEXT, &(r)->eval, "a file like the input, whose loss is measured", 0, 0, 0, true}, \
 	{0, "eval-every", "N", CLI_U64, &(r)->eval_every, "steps between evaluations (default 200)", 1, 1e12, 0, !(best)}, \
 	{0, "save-every", "N", CLI_U64, &(r)->save_every, "steps between checkpoints (default 200)", 1, 1e12, 0, true}, \
 	{0, "keep", NULL, CLI_FLAG, &(r)->keep, "keep the checkpoints at the end", 0, 0, 0, true}, \
@@ -160,12 +160,13 @@ void train_check_place(const char *path);
 /* Weights: the file's tensors; those that the
  * configuration adds are new. */
 void train_start_weights(struct train_run *r);
-/* Freezes what the model says of itself: key-value `frozen`, patterns one a line. */
+/* Freezes what the model says of itself: key-value `frozen`, patterns one a line. What is new, as a head or adapters, it
+ * does not mean. Behind the opening of the objective, which thaws its head. */
 void train_freeze_as_told(struct train_run *r);
 /* From now on INT and TERM are noted; true when one has come. */
 void train_catch_signals(void);
 bool train_stop_asked(void);
-/* Model and log. */
+/* Log and, last, model. */
 void train_write_result(struct train_run *r);
 
 /* To r->eval_rows: up to `rows` rows, or as many as reach max_tokens; what row_source_next said last. Exits through cli_fail. */

@@ -25,7 +25,7 @@ trainer_opts(const struct train_run *r)
 {
 	size_t size = team_size(r->team), most = r->batch / size + (r->batch % size != 0);
 	size_t longest = r->data.longest, rows = r->micro && r->micro < most ? r->micro : most;
-	size_t tokens, largest = r->eval_largest > r->data.largest ? r->eval_largest : r->data.largest;
+	size_t tokens;
 	if (__builtin_mul_overflow(rows * train_views(r), r->data.largest, &tokens))
 		cli_die(ERR_USAGE, "a batch of %zu rows is too large", rows);
 	longest = r->eval_longest > longest ? r->eval_longest : longest;
@@ -36,7 +36,8 @@ trainer_opts(const struct train_run *r)
 	    .clip = r->clip,
 	    .dropout = r->dropout,
 	    .seed = r->seed,
-	    .max_tokens = tokens > largest ? tokens : largest,
+	    .max_tokens = tokens,
+	    .largest = r->eval_largest,
 	    .room = r->batch * train_views(r) * (r->eval_bound > r->bound ? r->eval_bound : r->bound),
 	    .max_keys = longest,
 	    .recompute = r->recompute,
@@ -72,6 +73,15 @@ train_check_place(const char *path)
 	free(folder);
 }
 
+/* Each evaluation reads it anew, which the bytes of a pipe are not there for. */
+static void
+check_eval_place(const char *path)
+{
+	struct stat st;
+	if (strcmp(path, "-") == 0 || (stat(path, &st) == 0 && !S_ISREG(st.st_mode)))
+		cli_die(ERR_USAGE, "--eval %s: must be a file, since it is read at every evaluation", path);
+}
+
 static void
 check_options(const struct train_run *r)
 {
@@ -86,6 +96,8 @@ check_options(const struct train_run *r)
 	train_check_schedule(r);
 	train_check_place(r->output);
 	train_check_place(r->log);
+	if (r->eval)
+		check_eval_place(r->eval);
 }
 
 static enum row_use
@@ -110,6 +122,8 @@ check_contrastive(struct train_run *r)
 		cli_misplaced(&r->momentum, "--queue", NULL);
 	if (r->batch < 2 && !r->queue)
 		cli_die(ERR_USAGE, "contrastive training needs other pairs in the batch: -b 2 or more");
+	if (r->batch < 2 && r->eval)
+		cli_die(ERR_USAGE, "an evaluation compares the pairs of a batch: -b 2 or more");
 	if (r->queue && r->queue < r->batch)
 		cli_die(ERR_USAGE, "--queue %" PRIu64 " is smaller than the batch of %" PRIu64, r->queue, r->batch);
 	if (r->cfg.projection && cli_given(&r->projection) && r->projection != r->cfg.projection)
@@ -191,16 +205,25 @@ train_start_weights(struct train_run *r)
 	free(known);
 }
 
+/* Of all tensors, or of those that are in `table`. */
+static size_t
+freeze(struct trainer *t, const char *pattern, const struct params *table)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < t->table->n; i++) {
+		const char *name = t->table->items[i].name;
+		if (fnmatch(pattern, name, 0) || (table && !params_find(table, name)))
+			continue;
+		t->how[i].since = UINT64_MAX;
+		n++;
+	}
+	return n;
+}
+
 size_t
 train_freeze(struct trainer *t, const char *pattern)
 {
-	size_t n = 0;
-	for (size_t i = 0; i < t->table->n; i++)
-		if (fnmatch(pattern, t->table->items[i].name, 0) == 0) {
-			t->how[i].since = UINT64_MAX;
-			n++;
-		}
-	return n;
+	return freeze(t, pattern, NULL);
 }
 
 void
@@ -209,7 +232,7 @@ train_freeze_as_told(struct train_run *r)
 	const struct ten_kv *kv = ten_head_kv(&r->file.head, "frozen");
 	char *patterns = kv ? strdup(kv->value) : NULL, *save;
 	for (char *p = patterns ? strtok_r(patterns, "\n", &save) : NULL; p; p = strtok_r(NULL, "\n", &save))
-		train_freeze(&r->trainer, p);
+		freeze(&r->trainer, p, &r->file.table);
 	free(patterns);
 	trainer_plan(&r->trainer);
 }
@@ -308,9 +331,10 @@ train_open(struct train_run *r, const char *data)
 		cli_fail(&e);
 	train_start_weights(r);
 	open_objective(r);
-	train_freeze_as_told(r);
 	if (r->fine)
 		finetune_open(r, data);
+	else
+		train_freeze_as_told(r);
 	if (exchange_open(&r->trainer, r->team, &e))
 		cli_fail(&e);
 	if (train_leads(r))

@@ -1,5 +1,6 @@
 /* How well the task head of a model does on labelled records, or predictions that are in records. */
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -278,6 +279,16 @@ mark(struct predicted *d, const struct ten_value *v, double *on)
 		on[class_of(d, name, n)] = 1;
 }
 
+/* A number of `scores`: of classes a probability. */
+static double
+score(const struct predicted *d, float s)
+{
+	if (d->p.task == TASK_REGRESS ? !isfinite((double)s) : !(s >= 0 && s <= 1))
+		cli_die(ERR_DATA, "%s: record %" PRIu64 ": a score of %g is no %s", d->name, d->record, (double)s,
+		    d->p.task == TASK_REGRESS ? "number to measure" : "probability");
+	return (double)s;
+}
+
 static void
 add_record(struct predicted *d, double *scores, double *truth)
 {
@@ -301,7 +312,7 @@ add_record(struct predicted *d, double *scores, double *truth)
 		if (s->count != k)
 			cli_die(ERR_DATA, "%s: record %" PRIu64 ": %" PRIu64 " scores for %zu outputs", d->name, d->record, s->count, k);
 		for (size_t j = 0; j < k; j++)
-			scores[j] = (double)((const float *)s->data)[j];
+			scores[j] = score(d, ((const float *)s->data)[j]);
 	}
 	if (predictions_add(&d->p, x, y, scores, truth, &e))
 		cli_fail(&e);

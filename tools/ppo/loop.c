@@ -323,9 +323,9 @@ ppo_run(struct ppo_run *r, const char *data)
 	train_catch_signals();
 	run_steps(r);
 	finish_program(r);
-	train_write_result(t);
 	if (r->rollouts)
 		rollouts_join(r);
+	train_write_result(t);
 	cli_account(t->quiet, "steps=%" PRIu64 " prompts=%zu dropped=%" PRIu64 " episodes=%" PRIu64 " epochs=%" PRIu64
 	    " tokens_trained=%" PRIu64, r->updates, r->questions.n, r->questions.dropped, r->updates * r->room,
 	    r->updates * t->batch / r->questions.n, t->state.tokens);

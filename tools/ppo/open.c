@@ -136,10 +136,10 @@ open_trainer(struct ppo_run *r)
 	struct train_run *t = &r->train;
 	size_t answers = r->room, minibatch = r->minibatch && r->minibatch < answers ? r->minibatch : answers;
 	size_t rows = t->micro && t->micro < minibatch ? t->micro : minibatch, tokens;
-	if (mul_overflows(rows, r->longest, &tokens))
+	if (mul_overflows(rows, r->questions.longest + r->max_new, &tokens)) /* whatever else is evaluated */
 		cli_die(ERR_USAGE, "too many answers a step");
 	struct train_opts o = {.adamw = {t->beta1, t->beta2, t->eps, t->weight_decay}, .clip = t->clip, .seed = t->seed,
-	    .max_tokens = tokens, .max_keys = r->longest, .recompute = t->recompute};
+	    .max_tokens = tokens, .largest = r->longest, .max_keys = r->longest, .recompute = t->recompute};
 	r->opts.algo = (enum ppo_algo)r->algo;
 	r->opts.estimator = (enum kl_estimator)r->estimator;
 	r->opts.whiten = !r->no_whiten;
