@@ -207,7 +207,8 @@ tvocab -q --type byte -o byte.ten </dev/null
 tvocab -q --type char -o char.ten stories.txt
 tvocab -q -n 300 --no-special -o endless.ten stories.txt
 tvocab -q -n 300 --special '<|endoftext|>' --special he -o twice.ten stories.txt
-for v in byte char endless twice; do
+tvocab -q -n 300 --special '<|endoftext|>' --special $'x\xff' -o bytes.ten stories.txt
+for v in byte char endless twice bytes; do
 	tinit -q --layers 1 --heads 1 --width 32 --context 16 --vocab $v.ten -o $v.model.ten
 done
 "$BUILD/tests/support/alter" block.0.up.weight 3 70000 <gpt2.ten >large.ten
@@ -220,6 +221,7 @@ refuses 'bytes' 3 'type byte' --to gguf byte.model.ten
 refuses 'characters' 3 'type char' --to gguf char.model.ten
 refuses 'no end' 3 'no token that ends' --to gguf endless.model.ten
 refuses 'two tokens of one spelling' 3 "both spelt .he'" --to gguf twice.model.ten
+refuses 'a special token that is not UTF-8' 3 'token 299, a special one, is not UTF-8' --to gguf bytes.model.ten
 refuses 'a number too large for F16' 5 'tensor blk.0.ffn_up.weight has a number that is too large for F16' --to gguf --type f16 large.ten
 run 'which BF16 can say' 0 '' '' texport -q --to gguf --type bf16 -o large.gguf large.ten
 refuses 'not a number' 5 'not finite' --to gguf nan.ten
