@@ -6,6 +6,7 @@
 #	run  NAME STATUS OUT ERR COMMAND...   exact exit status, stdout and stderr; OUT and ERR may
 #	                                      be '*' (anything) or '~REGEX' (extended; one line matches)
 #	fails NAME STATUS TOOL ARG...         stdout empty, stderr one line that begins "TOOL: ", status
+#	differ NAME FILE FILE                 both are there, and their bytes differ
 #	skip NAME REASON                      counts as skipped
 #	skip_all REASON                       ends the script
 #	measures_memory TOOL                  whether the peak of its memory can be measured and means something
@@ -88,6 +89,13 @@ fails() {
 	[ -z "$bad" ] && { result 0 "$name"; return; }
 	result 1 "$name"
 	{ echo "$* : ${bad#; }"; echo "-- stderr"; cat "$T.err"; } | note
+}
+
+differ() {
+	cmp -s "$2" "$3"
+	local rc=$?
+	result $((rc != 1)) "$1" && return
+	echo "cmp $2 $3: exit status $rc" | note
 }
 
 skip() {

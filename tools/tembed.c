@@ -13,7 +13,7 @@
 #include "model/pool.h"
 #include "train/rows.h"
 
-/* Tokens of one forward pass; at least the context. */
+/* Tokens of one forward pass, unless a record is longer. */
 enum { BATCH_TOKENS = 4096, WHOLE = POOL_COUNT };
 
 static const char *const pools[] = {"mean", "first", "last", "none", NULL};
@@ -45,6 +45,7 @@ static const struct cli_tool tool = {"tembed", "[records]", "Take the representa
 /* A field that goes with the embedding as it is: what records wait with. */
 struct carried {
 	size_t field;
+	bool tokens; /* says something of each token */
 	char *bytes;
 	size_t size, cap;
 	uint64_t (*dims)[TEN_MAX_RANK]; /* of each record that waits */
@@ -73,6 +74,22 @@ struct embedding {
 
 /* ---- opening ---- */
 
+/* For records of up to n tokens: a model's context can be far more than records have. */
+static void
+open_trunk(struct embedding *m, size_t n)
+{
+	struct err e;
+	const struct config *c = &m->model.cfg;
+	m->max_tokens = n > BATCH_TOKENS ? n : BATCH_TOKENS;
+	trunk_close(&m->trunk);
+	free(m->inv);
+	if (trunk_open(&m->trunk, c, &m->model.table, m->max_tokens, n, KEEP_NOTHING, &e))
+		cli_fail(&e);
+	if (layer != UINT64_MAX)
+		m->trunk.depth = layer;
+	m->inv = cli_zalloc(m->max_tokens, sizeof *m->inv, "lengths");
+}
+
 static void
 open_model(struct embedding *m)
 {
@@ -83,27 +100,28 @@ open_model(struct embedding *m)
 	if (layer != UINT64_MAX && layer > c->layers)
 		cli_die(ERR_USAGE, "--layer %" PRIu64 ": %s has %zu blocks", layer, m->model.path, c->layers);
 	m->width = c->width;
-	m->max_tokens = c->context > BATCH_TOKENS ? c->context : BATCH_TOKENS;
-	if (trunk_open(&m->trunk, c, &m->model.table, m->max_tokens, c->context, KEEP_NOTHING, &e))
-		cli_fail(&e);
-	if (layer != UINT64_MAX)
-		m->trunk.depth = layer;
-	m->inv = cli_zalloc(m->max_tokens, sizeof *m->inv, "lengths");
+	open_trunk(m, c->context < BATCH_TOKENS ? c->context : BATCH_TOKENS);
+}
+
+static bool
+is_of_tokens(const struct ten_field *f)
+{
+	static const char *const names[] = {"ids", "positions", "documents", "types", "words"};
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (strcmp(names[i], f->name) == 0)
+			return f->cls != TEN_TEXT;
+	return false;
 }
 
 /* What says something of each token goes only where the embeddings do, too. */
 static bool
-carries(const char *name)
+carries(const struct ten_field *f)
 {
 	static const char *const never[] = {"source", "targets", "embedding"};
-	static const char *const tokens[] = {"ids", "positions", "documents", "types", "words"};
 	for (size_t i = 0; i < sizeof never / sizeof *never; i++)
-		if (strcmp(never[i], name) == 0)
+		if (strcmp(never[i], f->name) == 0)
 			return false;
-	for (size_t i = 0; i < sizeof tokens / sizeof *tokens; i++)
-		if (strcmp(tokens[i], name) == 0)
-			return how == WHOLE;
-	return true;
+	return how == WHOLE || !is_of_tokens(f);
 }
 
 static void
@@ -128,11 +146,11 @@ open_input(struct embedding *m, struct ten_reader *r)
 	m->carried = mem_zalloc(in->nfields, sizeof *m->carried, "fields", &e);
 	for (size_t i = 0; m->carried && i < in->nfields; i++) {
 		const struct ten_field *f = &in->fields[i];
-		if (!carries(f->name))
+		if (!carries(f))
 			continue;
 		if (ten_head_add(h, f->name, f->cls, f->bits, f->rank, f->dims, &e))
 			cli_fail(&e);
-		m->carried[m->ncarried++].field = i;
+		m->carried[m->ncarried++] = (struct carried){.field = i, .tokens = is_of_tokens(f)};
 	}
 	if (*m->model.tokenizer_id && ten_head_set_text(h, "tokenizer", m->model.tokenizer_id, &e))
 		cli_fail(&e);
@@ -235,7 +253,7 @@ carry(struct embedding *m, const struct ten_head *in, const struct ten_value *v,
 		const struct ten_field *f = &in->fields[c->field];
 		struct ten_value from = v[c->field];
 		/* what is said of tokens ends where they do */
-		if (how == WHOLE && f->rank == 1 && from.count == v[m->ids].count)
+		if (c->tokens && f->rank == 1 && from.count == v[m->ids].count)
 			from.count = from.dims[0] = tokens;
 		size_t size = from.count * ten_elem_size(f);
 		if (mem_grow(&c->bytes, &c->cap, c->size + size, 1, "fields", &e) ||
@@ -268,6 +286,8 @@ add_record(struct embedding *m, const struct ten_reader *r, const struct ten_val
 	n = n > context ? context : n;
 	if (m->rows.tokens + n > m->max_tokens)
 		flush(m, ten_reader_head(r));
+	if (n > m->max_tokens)
+		open_trunk(m, n > context / 2 ? context : 2 * n);
 	struct row row = {v[m->ids].data, NULL, cli_column(r, v, m->ids, m->positions), cli_column(r, v, m->ids, m->documents),
 	    cli_column(r, v, m->ids, m->types), .n = n};
 	if (rows_add(&m->rows, &row, &m->model.cfg, &e)) {

@@ -34,7 +34,7 @@ static const struct cli_opt opts[] = {
     {0, "min-p", "P", CLI_REAL, &min_p, "of those, the ones at least P times as probable as the first (default 0)", 0, 1, 0, false},
     {0, "repetition-penalty", "X", CLI_REAL, &penalty, "divides the logits of tokens that were there before (default 1)", 0.01, 100, 0, false},
     {0, "stop", "TEXT", CLI_LIST, &stop_strings, "end before TEXT would appear; may be repeated", 0, 0, 0, false},
-    {0, "truncate", NULL, CLI_FLAG, &truncate_left, "cut the beginning of prompts that are too long", 0, 0, 0, false},
+    {0, "truncate", NULL, CLI_FLAG, &truncate_left, "cut the beginning of prompts that are too long; not with --chat", 0, 0, 0, false},
     {0, "records", NULL, CLI_FLAG, &records, "write records with ids and log-probabilities", 0, 0, 0, false},
     {0, "batch", "N", CLI_U64, &batch, "most sequences at a time (default 64)", 1, 65536, 0, true},
     CLI_SEED(&seed),
@@ -279,6 +279,8 @@ main(int argc, char **argv)
 		omp_set_num_threads((int)threads);
 	if (system_text && !chat)
 		cli_die(ERR_USAGE, "--system is for --chat");
+	if (truncate_left && chat)
+		cli_die(ERR_USAGE, "--truncate is not for --chat: what begins a prompt there is the template's");
 	bool talk = chat && !prompt_text && !n && !lines;
 	if (talk && (records || samples > 1 || output || stop_strings.n))
 		cli_die(ERR_USAGE, "a conversation has neither --records, --samples, --stop nor -o; give prompts with --lines or --prompt");

@@ -43,10 +43,11 @@ generator_open(struct generator *g, const struct config *cfg, const struct param
 	if (arena_commit(&g->arena, "generation", e))
 		return -1;
 	carve(g, &g->arena);
-	struct config shorter = *cfg;
-	shorter.context = length;
-	if (kvcache_open(&g->cache, &shorter, slots, e) ||
-	    trunk_open(&g->trunk, cfg, table, g->max_tokens, length, KEEP_NOTHING, e)) {
+	/* nothing comes after length: neither cache nor rotary positions are made for more */
+	g->shorter = *cfg;
+	g->shorter.context = length;
+	if (kvcache_open(&g->cache, &g->shorter, slots, e) ||
+	    trunk_open(&g->trunk, &g->shorter, table, g->max_tokens, length, KEEP_NOTHING, e)) {
 		generator_close(g);
 		return -1;
 	}

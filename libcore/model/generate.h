@@ -56,6 +56,7 @@ struct gen_sink {
 
 struct generator {
 	const struct config *cfg;
+	struct config shorter;     /* of a context of `length`: what the trunk borrows, so a generator stays where it is */
 	const struct params *table;
 	size_t slots, length, max_tokens;
 	struct arena arena;

@@ -172,10 +172,13 @@ vocab_find(const struct vocab *v, const uint8_t *p, size_t n)
 int32_t
 vocab_special(const struct vocab *v, const char *name, size_t n)
 {
-	for (size_t i = 0; i < v->n; i++)
-		if (v->tokens[i].special && v->tokens[i].size == n &&
-		    memcmp(v->bytes + v->tokens[i].at, name, n) == 0)
-			return (int32_t)i;
+	/* of a finished vocabulary these few are known: callers ask once a turn */
+	for (size_t i = 0, many = v->specials ? v->nspecials : v->n; i < many; i++) {
+		size_t id = v->specials ? (size_t)v->specials[i] : i;
+		const struct token *t = &v->tokens[id];
+		if (t->special && t->size == n && memcmp(v->bytes + t->at, name, n) == 0)
+			return (int32_t)id;
+	}
 	return -1;
 }
 

@@ -207,7 +207,8 @@ tvocab -q --type byte -o byte.ten </dev/null
 tvocab -q --type char -o char.ten stories.txt
 tvocab -q -n 300 --no-special -o endless.ten stories.txt
 tvocab -q -n 300 --special '<|endoftext|>' --special he -o twice.ten stories.txt
-for v in byte char endless twice; do
+tvocab -q -n 300 --special '<|endoftext|>' --special $'x\xff' -o bytes.ten stories.txt
+for v in byte char endless twice bytes; do
 	tinit -q --layers 1 --heads 1 --width 32 --context 16 --vocab $v.ten -o $v.model.ten
 done
 "$BUILD/tests/support/alter" block.0.up.weight 3 70000 <gpt2.ten >large.ten
@@ -220,6 +221,7 @@ refuses 'bytes' 3 'type byte' --to gguf byte.model.ten
 refuses 'characters' 3 'type char' --to gguf char.model.ten
 refuses 'no end' 3 'no token that ends' --to gguf endless.model.ten
 refuses 'two tokens of one spelling' 3 "both spelt .he'" --to gguf twice.model.ten
+refuses 'a special token that is not UTF-8' 3 'token 299, a special one, is not UTF-8' --to gguf bytes.model.ten
 refuses 'a number too large for F16' 5 'tensor blk.0.ffn_up.weight has a number that is too large for F16' --to gguf --type f16 large.ten
 run 'which BF16 can say' 0 '' '' texport -q --to gguf --type bf16 -o large.gguf large.ten
 refuses 'not a number' 5 'not finite' --to gguf nan.ten
@@ -321,8 +323,10 @@ sed 's/llama\.tenon\.rope_low/llama.tenon.rope_lax/; s/llama\.rope\.freq_base/ll
 sed 's/blk\.0\.attn_q_norm/blk.0.attn_x_norm/' qwen3.gguf >case.norms.gguf
 
 # metadata and tensors changed in the file: refused, or a model, but never a signal
-python3 - <<'END'
+tinit -q --layers 1 --heads 4 --kv-heads 1 --width 64 --context 16 --vocab old.ten | texport -q --to gguf -o grouped.gguf
+PYTHONPATH=$ROOT/tests/support python3 - <<'END'
 import struct
+from gguf import read
 with open("gpt2.gguf", "rb") as f:
     good = f.read()
 def sub(a, b):
@@ -332,7 +336,7 @@ def number(key, old, new):
     return sub(key + struct.pack("<II", 4, old), key + struct.pack("<II", 4, new))
 cases = {"heads": number(b"gpt2.attention.head_count", 2, 3), "layers": number(b"gpt2.block_count", 2, 3),
     "fewer": number(b"gpt2.block_count", 2, 1), "context": number(b"gpt2.context_length", 16, 17),
-    "huge": number(b"gpt2.embedding_length", 32, 2**32 - 1), "zero": number(b"gpt2.feed_forward_length", 128, 0),
+    "huge": number(b"gpt2.embedding_length", 32, 2**32 - 1), "wide": number(b"gpt2.embedding_length", 32, 131072), "zero": number(b"gpt2.feed_forward_length", 128, 0),
     "end": number(b"tokenizer.ggml.eos_token_id", 279, 2**31), "arch": sub(b"general.architecture\x08\0\0\0\x04\0\0\0\0\0\0\0gpt2",
     b"general.architecture\x08\0\0\0\x04\0\0\0\0\0\0\0gpt3"), "kind": sub(b"\x05\0\0\0\0\0\0\0gpt-2", b"\x05\0\0\0\0\0\0\0gpt-9"),
     "name": sub(b"blk.1.ffn_up.weight", b"blk.1.ffn_xp.weight"), "merge": sub("\u0120 t".encode(), "\u0120  ".encode()),
@@ -343,6 +347,19 @@ cases = {"heads": number(b"gpt2.attention.head_count", 2, 3), "layers": number(b
 with open("qwen3.gguf", "rb") as f:
     good = f.read()
 cases["size"] = sub(b"blk.1.attn_k_norm.weight" + struct.pack("<IQ", 1, 10), b"blk.1.attn_k_norm.weight" + struct.pack("<IQ", 1, 11))
+# query, key and value of 64, 16 and 16 as three blocks of 32; the tensors behind move up
+with open("grouped.gguf", "rb") as f:
+    good = f.read()
+tensors, joined = read("grouped.gguf")[1], "blk.0.attn_qkv.bias"
+data, moved = good, 0
+for name, (kind, sizes, numbers) in tensors.items():
+    info = name.encode() + struct.pack("<I%dQ" % len(sizes), len(sizes), *sizes)
+    at = data.index(info) + len(info)
+    offset = struct.unpack_from("<Q", data, at + 4)[0]
+    data = data[:at] + struct.pack("<IQ", 8 if name == joined else kind, offset - moved) + data[at + 12:]
+    if name == joined:
+        start, moved = len(good) - sum(-(-len(t[2]) // 32) * 32 for t in tensors.values()) + offset, 384 - 128
+cases["parts"] = data[:start] + bytes(128) + data[start + 384:]
 for name, data in cases.items():
     with open("case.%s.gguf" % name, "wb") as f:
         f.write(data)
@@ -356,6 +373,8 @@ layers 3 blk.2.attn_norm.weight is missing
 fewer 3 blk.1.*is not one of
 context 3 position_embd.weight is not of the shape
 huge 3 embedding_length is missing, or not
+wide 3 token_embd.weight is not of the shape
+parts 3 attn_qkv.bias is of type Q8_0, whose blocks
 zero 3 feed_forward_length is missing, or not
 arch 3 neither gpt2, llama, qwen2 nor qwen3
 norms 3 blk.0.attn_q_norm.weight is missing

@@ -90,11 +90,34 @@ for line in open("joined"):
     assert all(abs(v / n - w) < 1e-6 for v, w in zip(x[-1], l["embedding"]))
 print("ok")')" ok
 run 'the last layer is the default' 0 '' '' sh -c 'tembed -q --truncate --layer 2 -m b1.ten labelled.ten | tcat -q -f embedding | tdump --jsonl >a; tcat -q -f embedding e.ten | tdump --jsonl | cmp - a'
-ok 'an inner layer differs' sh -c '! tembed -q --truncate --layer 1 -m b1.ten labelled.ten | cmp -s - e.ten'
+run 'an inner layer' 0 '' '' tembed -q --truncate --layer 1 -m b1.ten labelled.ten -o inner.ten
+differ 'differs' inner.ten e.ten
 run 'the embeddings alone' 0 '' '' tembed -q --truncate --layer 0 -m gpt.ten labelled.ten -o zero.ten
 fails 'too deep' 2 tembed -m b1.ten --layer 3 labelled.ten -o x.ten
 ttok -q -m vocab.ten stories.txt -o long.ten
 fails 'too long' 3 tembed -m b1.ten long.ten -o x.ten
+# a label of as many bytes as its record has tokens: 200 of 3 bytes, and those around them
+python3 -c 'print("{\"text\": \"%s\", \"label\": \"%s\"}" % ("\u2603" * 200, "p" * 602))' >snow.jsonl
+timport -q --as labelled snow.jsonl | ttok -q --records -m vocab.ten -o snow.ten
+is 'as many bytes as tokens' "$(lines --field ids snow.ten | tr , '\n' | wc -l)" 602
+run 'what is cut is of tokens' 0 '' '' tembed -q --truncate --pool none -m b1.ten snow.ten -o snow.e.ten
+is 'a label is not' "$(lines --field label snow.e.ten)" "$(lines --field label snow.ten)"
+# a model for far more tokens than most records have
+tinit -q --arch llama --layers 1 --heads 2 --width 256 --context 262144 --vocab vocab.ten -o far.ten
+{ head -n 3 stories.txt; tr '\n' ' ' <stories.txt | head -c 15000; echo; tail -n 3 stories.txt; } >mixed.txt
+ttok -q --split line -m vocab.ten mixed.txt -o mixed.ten
+run 'records of all lengths' 0 '' '~truncated=0$' tembed -m far.ten mixed.ten -o mixed.e.ten
+longest=$(lines --field ids mixed.ten | awk -F, 'NF > n { n = NF; at = NR } END { print at - 1, n }')
+ok 'one is longer than a batch' test "${longest#* }" -gt 4096
+longest=${longest% *}
+is 'its numbers are those that it has alone' "$(tcat -q -r $longest:$((longest + 1)) mixed.ten | tembed -q -m far.ten | lines --field embedding)" \
+	"$(lines --field embedding mixed.e.ten | sed -n $((longest + 1))p)"
+if measures_memory tembed; then
+	tcat -q -r 0:2 mixed.ten -o little.ten
+	run 'short records ask for little' 0 '' '' bash -c 'ulimit -v 2000000; tembed -q -j1 -m far.ten -o little.e.ten little.ten'
+else
+	skip 'short records ask for little' "memory is the sanitizer's"
+fi
 
 # ---- teval of embeddings
 run 'search' 0 '' '~^teval: queries=' teval --search 3 e.ten -o near.ten

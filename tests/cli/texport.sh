@@ -134,4 +134,30 @@ run 'two fields called messages' 3 '' "texport: kept.ten: has a field \`messages
 run 'two columns called prompt' 3 '' "texport: kept.ten: has a field \`prompt', a name that is needed for another; tcat -f leaves fields out" texport --to csv kept.ten
 echo '{"prompt": "a", "completion": "b", "label": true}' | timport -q --as liked --keep label -o liked.ten
 run 'two called label' 3 '' "texport: liked.ten: has a field \`label', a name that is needed for another; tcat -f leaves fields out" texport --to jsonl liked.ten
+
+# records whose parts do not fit together say so, instead of leaving text out
+mkpieces=$BUILD/tests/support/mkpieces
+if [ -x "$mkpieces" ]; then
+	misfit() { # WHY TO ARG...
+		local why=$1 to=$2
+		shift 2
+		"$mkpieces" "$@" >misfit.ten || note <<<"$*"
+		run "$to of $*" 3 '' "texport: misfit.ten: record 0: $why" texport -q --to "$to" misfit.ten
+	}
+	for to in jsonl csv; do
+		misfit "field \`turn_ends' does not divide the 6 bytes of \`text'" $to chat héllo '' ''
+		misfit "field \`turn_ends' cuts a character of \`text' before byte 2; --escape lets it pass" $to chat héllo 2,6 1,2
+		run "$to: which --escape does" 0 '*' '' texport -q --escape --to $to misfit.ten
+		misfit "1 roles for 2 turns" $to chat hello 2,5 1
+	done
+	misfit '2 roles for 0 turns' jsonl chat '' '' 1,2
+	misfit "field \`turn_ends' does not divide the 5 bytes of \`text'" jsonl chat hello 5,3,5 1,2,1
+	misfit "field \`answer_ends' does not divide the 3 bytes of \`answers'" jsonl judged hello 5 1 abc ''
+	misfit "field \`answer_ends' cuts a character of \`answers' before byte 1; --escape lets it pass" jsonl judged hello 5 1 éa 1,3
+	misfit "field \`word_ends' does not divide the 5 bytes of \`text'" jsonl tagged hello '' O
+	"$mkpieces" judged héllo 6 1 aéb 1,4 >fit.ten
+	is 'those that fit go out' "$(texport -q --to jsonl fit.ten)" '{"prompt":"héllo","answers":["a","éb"]}'
+else
+	skip 'records whose parts do not fit' 'make check builds tests/support/mkpieces'
+fi
 finish

@@ -17,11 +17,13 @@ ok "the same again" cmp one <(echo "The " | tgen -q -m m.ten -n 12)
 ok "--prompt is the same" cmp one <(tgen -q -m m.ten -n 12 --prompt "The ")
 ok "-j does not matter" cmp one <(tgen -q -m m.ten -n 12 --prompt "The " -j 3)
 ok "-o FILE is the same" bash -c 'tgen -q -m m.ten -n 12 --prompt "The " -o two && cmp one two'
-ok "the seed matters" bash -c '! tgen -q -m m.ten -n 12 --prompt "The " -s 2 | cmp -s one'
-ok "greedy does not look at the seed" cmp <(tgen -q -m m.ten --temperature 0 -s 1 --prompt a) <(tgen -q -m m.ten --temperature 0 -s 2 --prompt a)
-ok "top-k 1 is greedy" cmp <(tgen -q -m m.ten --temperature 0 --prompt a) <(tgen -q -m m.ten --top-k 1 --prompt a)
-ok "top-p 0 is greedy" cmp <(tgen -q -m m.ten --temperature 0 --prompt a) <(tgen -q -m m.ten --top-p 0 --prompt a)
-ok "min-p 1 is greedy" cmp <(tgen -q -m m.ten --temperature 0 --prompt a) <(tgen -q -m m.ten --min-p 1 --prompt a)
+run "another seed" 0 '' '' tgen -q -m m.ten -n 12 --prompt "The " -s 2 -o other
+differ "the seed matters" one other
+run "greedy" 0 '' '' tgen -q -m m.ten --temperature 0 -s 1 --prompt a -o greedy
+for options in '--temperature 0 -s 2' '--top-k 1' '--top-p 0' '--min-p 1'; do
+	run "$options" 0 '' '' tgen -q -m m.ten $options --prompt a -o same
+	ok "$options: as greedy" cmp greedy same
+done
 run "the summary" 0 '*' '~^tgen: prompts=1 sequences=1 tokens=3 ended=0 length=1 full=0 stopped=0 seed=1$' \
     tgen -m gpt2.ten --prompt a -n 3
 run "to the end of the context" 0 '*' '~ full=1 ' tgen -m gpt2.ten --prompt a -n 1000
@@ -66,6 +68,15 @@ for l, m in zip(sys.stdin, open(\"r.json\")):
         assert abs(x - y) < 1e-4, (x, y)
 "'
 
+# ---- a context far longer than what is generated
+tinit -q --arch llama --layers 1 --heads 2 --width 32 --context 1048576 --vocab vocab.ten -o far.ten
+if measures_memory tgen; then
+	run "little is generated in a long context" 0 '' '' /usr/bin/time -f %M -o peak tgen -q -m far.ten -n 5 --prompt a -o far.out
+	ok "in memory for what is generated" test "$(cat peak)" -lt 40000
+else
+	skip "memory for what is generated" "/usr/bin/time is missing, or memory is the sanitizer's"
+fi
+
 # ---- refusals
 fails "no model" 2 tgen --prompt a
 fails "a model of both directions" 3 tgen -m bert.ten --prompt a
@@ -79,6 +90,10 @@ fails "text as a model" 3 tgen -m text --prompt a
 fails "a vocabulary as a model" 3 tgen -m vocab.ten --prompt a
 fails "no such model" 1 tgen -m absent.ten --prompt a
 fails "no such file" 1 tgen -m m.ten absent
+fails "a chat prompt to cut" 2 tgen -m m.ten --chat --truncate --prompt a
+tinit -q --layers 1 --heads 1 --width 8 --context 1 --vocab vocab.ten -o c1.ten
+run "a context of one token" 3 '' '~^tgen: the model.s context of 1 has no room for a prompt' tgen -m c1.ten --truncate --prompt abc
+run "a model that was cut off is named once" 3 '' '~^tgen: standard input: [^:]*: the stream ends' sh -c 'head -c 3000 m.ten | tgen -m - --prompt a'
 fails "no lines" 3 tgen -m m.ten --lines /dev/null
 seq 1 99 >long
 run "a long prompt" 3 '' '~prompt 1 has [0-9]+ tokens, which leaves no room in the model.s context of 48' tgen -m m.ten long

@@ -113,6 +113,15 @@ ok 'by file and line' grep -qx 'timport: short.jsonl: line 2: 1 tags for 2 words
 printf -- '-DOCSTART- -X- O O\n\nAnn NNP I-NP B-p\nLee NNP I-NP I-p\nsat VBD I-VP O\n\n\nAnn x y\n' >n.conll
 is 'CoNLL: the first and the last column' "$(timport -q --format conll n.conll | lines | head -n 1 | md5sum)" "$(lines tags.ten | md5sum)"
 is 'CoNLL with names' "$(timport -q --format conll --skip-bad --columns tokens,pos,chunk,tags --keep pos n.conll | lines)" '{"text":"Ann Lee sat","word_ends":[3,7,11],"tags":"B-p I-p O","pos":"NNP"}'
+printf 'a O\n-DOCSTART- -X-\nb O\n' >d.conll
+is 'CoNLL: a document that begins ends a sentence' "$(timport -q --format conll d.conll | lines)" '{"text":"a","word_ends":[1],"tags":"O"}
+{"text":"b","word_ends":[1],"tags":"O"}'
+printf 'text\tlabels\tvalue\nx\t|a\t0x10\n' >before.tsv
+printf 'text\tlabels\tvalue\nx\ta|\t16\n' >after.tsv
+for f in before after; do
+	run "an empty label $f others" 3 '' "timport: $f.tsv: line 2: the label is empty" timport --as multilabel --format tsv $f.tsv -o x.ten
+done
+run 'a value in another base' 3 '' "timport: before.tsv: line 2: the value \`0x10' is not a number" timport --as value --format tsv before.tsv -o x.ten
 fails 'CoNLL: too few columns' 3 timport --format conll --columns tokens,pos,chunk,tags n.conll -o x.ten
 ok 'at its line' grep -q '^timport: n.conll: line 8: has 3 columns' "$T.err"
 
@@ -149,6 +158,10 @@ echo '{"instruction": "a\u0000b", "input": "c\u0000d", "output": "e"}' >nul.json
 is 'Alpaca with a NUL' "$(timport -q --as alpaca nul.jsonl | tdump --jsonl -f turn_ends)" '{"turn_ends":[8,9]}'
 is 'Alpaca' "$(timport -q --as alpaca a.jsonl | lines)" '{"text":"Add\n\n1 23","turn_ends":[8,9],"roles":[1,2]}
 {"text":"GoGone","turn_ends":[2,6],"roles":[1,2]}'
+echo '{"instruction": "Go", "input": null, "output": "Gone"}' >a.jsonl
+is 'Alpaca: null is no input' "$(timport -q --as alpaca a.jsonl | lines)" '{"text":"GoGone","turn_ends":[2,6],"roles":[1,2]}'
+echo '{"instruction": "Add", "input": [1, 2], "output": "3"}' >a.jsonl
+run 'Alpaca: input that is not text' 3 '' "timport: a.jsonl: line 1: field \`input' is not text" timport --as alpaca a.jsonl -o x.ten
 printf 'prompt\tcompletion\nHi\tHello\n' >p.tsv
 is 'prompt and completion in a table' "$(timport -q --as completion --format tsv p.tsv | lines)" '{"text":"HiHello","turn_ends":[2,7],"roles":[1,2]}'
 printf '{"messages": [{"role": "user", "content": "Hi"}]}\n' >mute.jsonl

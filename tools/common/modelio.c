@@ -59,21 +59,18 @@ check_tensors(const struct model_file *m, struct err *e)
 	return 0;
 }
 
-/* The one record, from the mapping or the pipe. */
+/* The one record, from the mapping or the pipe, whose messages name the stream. */
 static int
 read_record(struct model_file *m, struct err *e)
 {
-	m->values = mem_zalloc(m->head.nfields, sizeof *m->values, "fields", e);
-	if (!m->values)
-		return -1;
 	if (m->map) {
 		if (ten_map_records(m->map) != 1)
-			return err_set(e, ERR_DATA, "a model has one record, this stream has %llu",
+			return err_set(e, ERR_DATA, "%s: a model has one record, this stream has %llu", m->path,
 			    (unsigned long long)ten_map_records(m->map));
 		return ten_map_get(m->map, 0, m->values, e);
 	}
 	int got = ten_read(m->reader, m->values, e);
-	return got > 0 ? 0 : got == 0 ? err_set(e, ERR_DATA, "the stream has no record") : -1;
+	return got > 0 ? 0 : got == 0 ? err_set(e, ERR_DATA, "%s: the stream has no record", m->path) : -1;
 }
 
 static int
@@ -96,8 +93,10 @@ check_model(struct model_file *m, struct err *e)
 		return err_set(e, ERR_DATA, "%s: needs a model, this is a stream of kind `%s'", m->path,
 		    m->head.kind);
 	if (read_config(m, e) || params_build(&m->table, &m->cfg, e) || check_tensors(m, e) ||
-	    read_record(m, e))
+	    !(m->values = mem_zalloc(m->head.nfields, sizeof *m->values, "fields", e)))
 		return err_prefix(e, "%s", m->path);
+	if (read_record(m, e))
+		return -1;
 	const struct ten_value *t = model_field(m, "tokenizer");
 	if (t) {
 		m->tokenizer = t->data;

@@ -85,6 +85,8 @@ prompts_encode(struct prompts *p, const struct vocab *v, size_t context, size_t 
 	struct encoder *x = encoder_new(v, &e);
 	if (!x)
 		cli_fail(&e);
+	if (context < 2)
+		cli_die(ERR_DATA, "the model's context of %zu has no room for a prompt and a token after it", context);
 	for (size_t i = 0; i < p->n; i++) {
 		struct ids *ids = &p->items[i].ids;
 		if (mem_grow(&ids->v, &ids->cap, 1, sizeof *ids->v, "prompts", &e))

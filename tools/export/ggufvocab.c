@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "common/cli.h"
 #include "common/ggufnames.h"
+#include "common/show.h"
 #include "export/export.h"
 #include "text/jinja.h"
 #include "text/spelling.h"
@@ -39,7 +40,7 @@ spelt_free(struct spelt *s)
 static int
 spell(struct spelt *s, const struct vocab *v, struct err *e)
 {
-	size_t size = 0, unused = 0;
+	size_t size = 0, unused = 0, bad;
 	*s = (struct spelt){.n = v->n};
 	for (size_t i = 0; i < v->n; i++)
 		unused += v->tokens[i].size == 0;
@@ -50,6 +51,8 @@ spell(struct spelt *s, const struct vocab *v, struct err *e)
 	for (size_t i = 0; i < v->n; i++) {
 		size_t n;
 		const uint8_t *bytes = vocab_bytes(v, (int32_t)i, &n);
+		if (v->tokens[i].special && !show_is_utf8(bytes, n, &bad))
+			return err_set(e, ERR_DATA, "token %zu, a special one, is not UTF-8, which GGUF's tokens are", i);
 		if (v->tokens[i].special)
 			memcpy(s->text + size, bytes, n); /* as it is */
 		else if (n == 0) /* by the name that others give to an id that is not used */

@@ -35,7 +35,7 @@ put_prompt(struct textout *t, bool *first)
 {
 	const uint8_t *role = t->v[t->roles].data;
 	put_name(t, "prompt", first);
-	if (t->v[t->ends].count == 1 && t->v[t->roles].count == 1 && role[0] == 1)
+	if (t->v[t->ends].count == 1 && role[0] == 1)
 		show_json(t->f, &t->head->fields[t->text], &t->v[t->text]);
 	else
 		put_turns(t);
@@ -168,6 +168,7 @@ export_jsonl(const struct export_job *j)
 	check_names(&t);
 	while (textout_next(&t)) {
 		bool first = true;
+		textout_fit(&t);
 		for (size_t i = 0; i < t.head->nfields; i++)
 			put_field(&t, (int)i, &first);
 		fputs(first ? "{}\n" : "}\n", t.f);

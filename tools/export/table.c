@@ -42,6 +42,7 @@ put_labels(struct textout *t, const struct ten_value *v, bool csv, bool only)
 static void
 put_chat(struct textout *t, bool csv)
 {
+	textout_fit(t);
 	if (t->v[t->ends].count != 2 || strcmp(textout_role(t, 0), "user") != 0 || strcmp(textout_role(t, 1), "assistant") != 0)
 		textout_bad(t, "is not one turn of the user and one of the assistant, of which a table has columns; jsonl can have others");
 	for (uint64_t i = 0; i < 2; i++) {

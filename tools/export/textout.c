@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "common/show.h"
+#include "text/template.h"
 
 enum { WAITING = 1 << 18 };
 
@@ -112,13 +113,39 @@ textout_check(const struct textout *t, size_t i)
 		textout_bad(t, "byte %zu of field `%.60s' is not UTF-8; --escape lets it pass", at, t->head->fields[i].name);
 }
 
+static void
+check_ends(const struct textout *t, int text, int ends)
+{
+	const uint32_t *end = t->v[ends].data;
+	const char *p = t->v[text].data, *name = t->head->fields[ends].name;
+	uint64_t n = t->v[text].count;
+	if (!ends_fit(end, t->v[ends].count, n))
+		textout_bad(t, "field `%.60s' does not divide the %" PRIu64 " bytes of `%.60s'", name, n, t->head->fields[text].name);
+	textout_check(t, (size_t)text);
+	for (uint64_t i = 0; !t->job->escape && i < t->v[ends].count; i++)
+		if (end[i] < n && (p[end[i]] & 0xc0) == 0x80)
+			textout_bad(t, "field `%.60s' cuts a character of `%.60s' before byte %" PRIu32 "; --escape lets it pass", name,
+			    t->head->fields[text].name, end[i]);
+}
+
+void
+textout_fit(const struct textout *t)
+{
+	if (t->shape == SHAPE_FIELDS)
+		return;
+	check_ends(t, t->text, t->ends);
+	if (t->shape == SHAPE_TAGGED)
+		return;
+	if (t->v[t->roles].count != t->v[t->ends].count)
+		textout_bad(t, "%" PRIu64 " roles for %" PRIu64 " turns", t->v[t->roles].count, t->v[t->ends].count);
+	if (t->shape == SHAPE_JUDGED)
+		check_ends(t, t->answers, t->answer_ends);
+}
+
 const char *
 textout_piece(const struct textout *t, int text, int ends, uint64_t i, size_t *n)
 {
 	const uint32_t *end = t->v[ends].data, from = i ? end[i - 1] : 0;
-	if (end[i] < from || end[i] > t->v[text].count || (i + 1 == t->v[ends].count && end[i] != t->v[text].count))
-		textout_bad(t, "field `%.60s' does not divide the %" PRIu64 " bytes of `%.60s'", t->head->fields[ends].name, t->v[text].count,
-		    t->head->fields[text].name);
 	*n = end[i] - from;
 	return (const char *)t->v[text].data + from;
 }
@@ -128,8 +155,6 @@ textout_role(const struct textout *t, uint64_t i)
 {
 	static const char *const names[] = {"system", "user", "assistant", "tool"};
 	const uint8_t *role = t->v[t->roles].data;
-	if (t->v[t->roles].count != t->v[t->ends].count)
-		textout_bad(t, "%" PRIu64 " roles for %" PRIu64 " turns", t->v[t->roles].count, t->v[t->ends].count);
 	if (role[i] >= sizeof names / sizeof *names)
 		textout_bad(t, "turn %" PRIu64 " has role %u, which is none", i + 1, (unsigned)role[i]);
 	return names[role[i]];

@@ -36,7 +36,10 @@ void textout_close(struct textout *t);
 noreturn void textout_bad(const struct textout *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* That the bytes of field i, which is text, are UTF-8, unless the job lets others pass. */
 void textout_check(const struct textout *t, size_t i);
-/* Piece i of the text in field `text` that the field `ends` divides; no bytes behind another. */
+/* That the texts of turns, words and answers are whole: their ends divide them, between characters unless the job lets other
+ * bytes pass, and each turn has a role. */
+void textout_fit(const struct textout *t);
+/* Piece i of the text in field `text` that the field `ends` divides. */
 const char *textout_piece(const struct textout *t, int text, int ends, uint64_t i, size_t *n);
 /* "user" ... of turn i. */
 const char *textout_role(const struct textout *t, uint64_t i);

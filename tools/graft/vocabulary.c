@@ -8,6 +8,8 @@
 #include "graft/graft.h"
 #include "text/template.h"
 
+enum { TEMPLATE_MOST = 1 << 20 };
+
 static char *
 read_template(const char *name)
 {
@@ -24,7 +26,13 @@ read_template(const char *name)
 			cli_fail(&e);
 		got = fread(text + n, 1, cap - n - 1, f);
 		n += got;
-	} while (got && n < 1 << 20);
+	} while (got && n <= TEMPLATE_MOST);
+	if (ferror(f))
+		cli_die(ERR_RUNTIME, "%s: cannot read: %s", name, strerror(errno));
+	if (n > TEMPLATE_MOST)
+		cli_die(ERR_DATA, "%s: is longer than %d bytes, too long for a chat template", name, TEMPLATE_MOST);
+	if (memchr(text, 0, n))
+		cli_die(ERR_DATA, "%s: has a NUL, which no chat template has", name);
 	cli_note_input(fileno(f), name);
 	fclose(f);
 	text[n] = 0;

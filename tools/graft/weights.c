@@ -1,11 +1,45 @@
 /* The weights of the result: averaged, copied, drawn. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "graft/graft.h"
 
-/* The mean of all (Izmailov et al. 2018; Wortsman et al. 2022); they must have the same tensors. */
+static void
+need_equal(const char *key, const char *path, const char *value, const char *first_path, const char *first)
+{
+	if (strcmp(value, first) != 0)
+		cli_die(ERR_DATA, "%s: key %s is `%.60s', in %s it is `%.60s'", path, key, value, first_path, first);
+}
+
+static const char *
+text_of(const struct ten_head *h, const char *key)
+{
+	const struct ten_kv *kv = ten_head_kv(h, key);
+	return kv ? kv->value : "";
+}
+
+/* What decides which tensors there are and what numbers in them mean. */
+static void
+need_same_meaning(const struct model_file *first, const char *first_path, const struct model_file *m, const char *path)
+{
+	static const char *const keys[] = {"classes", "template"};
+	const char *name;
+	char key[80], a[512], b[512];
+	for (size_t i = 0; (name = config_name(i)); i++) {
+		config_get(&first->cfg, i, a, sizeof a);
+		config_get(&m->cfg, i, b, sizeof b);
+		snprintf(key, sizeof key, "config.%s", name);
+		need_equal(key, path, b, first_path, a);
+	}
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+		need_equal(keys[i], path, text_of(&m->head, keys[i]), first_path, text_of(&first->head, keys[i]));
+	if (strcmp(m->tokenizer_id, first->tokenizer_id) != 0)
+		cli_die(ERR_DATA, "%s and %s have different vocabularies", path, first_path);
+}
+
+/* The mean of all (Izmailov et al. 2018; Wortsman et al. 2022). */
 void
 graft_average(struct grafting *g, char **files, size_t n)
 {
@@ -15,16 +49,7 @@ graft_average(struct grafting *g, char **files, size_t n)
 	for (size_t i = 1; i < n; i++) {
 		if (model_open(&m[i], files[i], &e))
 			cli_fail(&e);
-		for (size_t j = 0; j < g->in.table.n; j++) {
-			const struct param *a = &g->in.table.items[j], *b = params_find(&m[i].table, a->name);
-			if (!b || a->dims[0] != b->dims[0] || a->dims[1] != b->dims[1])
-				cli_die(ERR_DATA, "%s: tensor %s is %s there is one of (%zu, %zu) in %s", files[i], a->name,
-				    b ? "of another shape:" : "missing:", a->dims[0], a->dims[1], files[0]);
-		}
-		if (m[i].table.n != g->in.table.n)
-			cli_die(ERR_DATA, "%s: has %zu tensors, %s %zu", files[i], m[i].table.n, files[0], g->in.table.n);
-		if (strcmp(m[i].tokenizer_id, g->in.tokenizer_id) != 0)
-			cli_die(ERR_DATA, "%s and %s have different vocabularies", files[i], files[0]);
+		need_same_meaning(&g->in, files[0], &m[i], files[i]);
 		if (model_read(&m[i], "", &g->in.table, NULL, w, &e))
 			cli_fail(&e);
 		real share = (real)(1 / (double)(i + 1)); /* a running mean: large sums of floats lose digits */

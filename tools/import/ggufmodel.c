@@ -157,15 +157,18 @@ read_config(struct loading *l)
 		read_divisors(l, l->divisors);
 }
 
-/* The tensors of the table from the i-th on that are one of the file's. */
-static void
-read_tensor(struct loading *l, size_t i, size_t n)
+/* The tensor of the file that n of the table, from the i-th on, are; it has their shape, and the type divides it where they do. */
+static const struct gguf_tensor *
+find_tensor(const struct loading *l, size_t i, size_t n)
 {
 	char name[GGUF_MAX_NAME + 1];
 	const struct param *it = &l->table.items[i];
-	size_t rows = 0, row = it->rank == 2 ? it->dims[1] : 1, place = 0;
-	for (size_t k = 0; k < n; k++)
+	size_t rows = 0, row = it->rank == 2 ? it->dims[1] : 1;
+	bool divides = true;
+	for (size_t k = 0; k < n; k++) {
 		rows += it[k].dims[0];
+		divides &= it[k].size % GGUF_BLOCK == 0;
+	}
 	if (!gguf_name(&l->cfg, it, name))
 		cli_die(ERR_DATA, "%s: has no tensor for %s", l->path, it->name);
 	const struct gguf_tensor *t = gguf_find(&l->g, name);
@@ -173,6 +176,18 @@ read_tensor(struct loading *l, size_t i, size_t n)
 		cli_die(ERR_DATA, "%s: tensor %s is missing", l->path, name);
 	if (t->rank != it->rank || t->dims[0] != (it->rank == 2 ? row : rows) || (it->rank == 2 && t->dims[1] != rows))
 		cli_die(ERR_DATA, "%s: tensor %s is not of the shape that the metadata says, (%zu, %zu)", l->path, name, rows, row);
+	if (t->type == GGUF_Q8_0 && !divides)
+		cli_die(ERR_DATA, "%s: tensor %s is of type Q8_0, whose blocks of %d numbers cross from one of its parts to the next", l->path,
+		    name, GGUF_BLOCK);
+	return t;
+}
+
+static void
+read_tensor(struct loading *l, size_t i, size_t n)
+{
+	const struct gguf_tensor *t = find_tensor(l, i, n);
+	const struct param *it = &l->table.items[i];
+	size_t row = it->rank == 2 ? it->dims[1] : 1, place = 0;
 	for (size_t k = 0; k < n; k++) {
 		real *to = l->w + it[k].offset;
 		if (it->rank == 1 && gguf_row(&l->cfg, it, 1) == 1)
@@ -183,21 +198,22 @@ read_tensor(struct loading *l, size_t i, size_t n)
 		place += it[k].size;
 		for (size_t j = 0; j < it[k].size; j++)
 			if (!isfinite(to[j]))
-				cli_die(ERR_NONFINITE, "%s: tensor %s has a number that is not finite", l->path, name);
+				cli_die(ERR_NONFINITE, "%s: tensor %s has a number that is not finite", l->path, t->name);
 	}
 }
 
+/* Weights are allocated when the file is known to have them: its metadata can say anything. */
 static void
 read_tensors(struct loading *l)
 {
 	struct err e;
 	size_t used = l->divisors != NULL;
 	char name[GGUF_MAX_NAME + 1];
-	if (params_build(&l->table, &l->cfg, &e) || !(l->w = mem_zalloc(l->table.size, sizeof *l->w, "weights", &e)))
+	if (params_build(&l->table, &l->cfg, &e))
 		cli_fail(&e);
 	for (size_t i = 0, n; i < l->table.n; i += n, used++) {
 		n = gguf_joined(&l->cfg, &l->table, i);
-		read_tensor(l, i, n);
+		find_tensor(l, i, n);
 	}
 	for (size_t k = 0; used < l->g.n && k < l->g.n; k++) {
 		bool known = l->divisors == &l->g.tensors[k];
@@ -206,6 +222,12 @@ read_tensors(struct loading *l)
 		if (!known)
 			cli_die(ERR_DATA, "%s: tensor %s is not one of a %s model", l->path, l->g.tensors[k].name,
 			    gguf_arch(&l->cfg));
+	}
+	if (!(l->w = mem_zalloc(l->table.size, sizeof *l->w, "weights", &e)))
+		cli_fail(&e);
+	for (size_t i = 0, n; i < l->table.n; i += n) {
+		n = gguf_joined(&l->cfg, &l->table, i);
+		read_tensor(l, i, n);
 	}
 }
 

@@ -241,7 +241,7 @@ import_conll(struct importing *m, int fd)
 		if (got)
 			cells_of(&c, line, n);
 		if (c.n && c.size[0] == 10 && memcmp(c.text[0], "-DOCSTART-", 10) == 0)
-			continue;
+			c.n = 0; /* a document begins: as a sentence does */
 		if (c.n == 0 && open) {
 			import_put(m, failed ? failed : sample_check(&m->sample, &why), &why);
 			sample_reset(&m->sample);

@@ -126,12 +126,14 @@ turns_of_system(struct sample *s, const struct jnode *j, const char *name, struc
 	return add_turn(s, ROLE_SYSTEM, member_text(j, name, e), e);
 }
 
-/* Taori et al. 2023: what to do, and what to do it with, which may be missing or empty. */
+/* Taori et al. 2023: what to do, and what to do it with, which may be missing, null or empty. */
 static int
 add_alpaca(struct sample *s, const struct jnode *j, const char *const *names, struct err *e)
 {
 	const struct jnode *task = member_text(j, names[NAME_INSTRUCTION], e), *input = jnode_get(j, names[NAME_INPUT]);
 	if (!task || turns_of_system(s, j, names[NAME_SYSTEM], e))
+		return -1;
+	if (input && !jnode_is(input, JNODE_NULL) && !(input = member_text(j, names[NAME_INPUT], e)))
 		return -1;
 	if (!jnode_is(input, JNODE_STRING) || input->n == 0)
 		return add_turn(s, ROLE_USER, task, e) || add_turn(s, ROLE_ASSISTANT, member_text(j, names[NAME_OUTPUT], e), e) ? -1 : 0;

@@ -251,7 +251,7 @@ sample_number(struct sample *s, const char *text, size_t n, struct err *e)
 {
 	char *end;
 	s->value = strtod(text, &end);
-	if (end == text || end != text + n || !isfinite(s->value))
+	if (end == text || end != text + n || !isfinite(s->value) || strpbrk(text, "xX")) /* decimal, as in JSON */
 		return err_set(e, ERR_DATA, "the value `%.40s' is not a number", text);
 	return 0;
 }
@@ -358,6 +358,22 @@ sample_knows(enum import_kind kind, bool known[IMPORT_NAMES])
 
 /* ---- a line of a table ---- */
 
+/* a|b|c */
+static int
+add_labels(struct sample *s, const char *cell, size_t n, struct err *e)
+{
+	const char *bar;
+	do {
+		bar = memchr(cell, '|', n);
+		size_t m = bar ? (size_t)(bar - cell) : n, step = m + (bar != NULL);
+		if (sample_label(s, cell, m, e))
+			return -1;
+		cell += step;
+		n -= step;
+	} while (bar);
+	return 0;
+}
+
 int
 sample_row(struct sample *s, const struct table_row *row, const size_t column[IMPORT_NAMES], const size_t *kept,
     struct err *e)
@@ -374,14 +390,7 @@ sample_row(struct sample *s, const struct table_row *row, const size_t column[IM
 		case NAME_VALUE: rc = sample_number(s, cell, n, e); break;
 		case NAME_PROMPT: rc = sample_turn(s, ROLE_USER, cell, n, e); break;
 		case NAME_COMPLETION: rc = sample_turn(s, ROLE_ASSISTANT, cell, n, e); break;
-		case NAME_LABELS:
-			for (size_t m; n && !rc; cell += m, n -= m) { /* a|b|c */
-				const char *bar = memchr(cell, '|', n);
-				m = bar ? (size_t)(bar - cell) : n;
-				rc = sample_label(s, cell, m, e);
-				m += bar != NULL;
-			}
-			break;
+		case NAME_LABELS: rc = n ? add_labels(s, cell, n, e) : 0; break;
 		default: break;
 		}
 		if (rc)
