@@ -176,7 +176,7 @@ rm -f wsd.ten
 mkfifo fifo
 for p in fifo - /dev/null; do
 	run "an evaluation of $p, which cannot be read again" 2 '' '*' timeout 9 tpretrain -m init.ten --steps 1 --eval $p -o x.ten train.ten
-	is 'it says so' "$(cat "$T.err")" "tpretrain: --eval $p: must be a file, since it is read at every evaluation"
+	is 'it says so' "$(cat "$T.err")" "tpretrain: --eval reads its input several times: it needs a file, which ${p/#-/standard input} is not"
 done
 rm fifo
 fails 'two streams' 2 tpretrain -m init.ten -o x.ten train.ten train.ten

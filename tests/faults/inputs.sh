@@ -254,9 +254,11 @@ while read -r command; do
 	judge "$name" 1 $? "${command%% *}"
 done <<<"$writers"
 
-# the model is whole by then, and its checkpoints stay for another try
+# the model comes last, and the checkpoints stay for another try
 fails "tpretrain --log /dev/full" 1 tpretrain -q -m init.ten --steps 1 --log /dev/full -o out.ten rows.ten
-ok "tpretrain: the model is there" tcheck out.ten
+ok "tpretrain: no model without its log" test ! -e out.ten
+run 'and a log elsewhere' 0 '' '' tpretrain -q -m init.ten --steps 1 --log log.ten -o out.ten rows.ten
+ok 'both are there' tcheck -q out.ten log.ten
 
 for tool in "$BUILD"/bin/*; do
 	name=${tool##*/}

@@ -131,7 +131,8 @@ check_against_full(const struct config *c)
 			int32_t best;
 			xent_forward(&logp, &lse, NULL, &best, logits, &got.ids[i][n], 1, vocab, vocab);
 			assert_int_equal(best, got.ids[i][n]);
-			assert_true(fabs((double)logp - (double)got.logp[i][n - lengths[i]]) < 1e-5);
+			/* up to rounding, which weights of this size amplify */
+			assert_true(fabs((double)logp - (double)got.logp[i][n - lengths[i]]) < 1e-4);
 		}
 	}
 	free(logits);

@@ -73,15 +73,6 @@ train_check_place(const char *path)
 	free(folder);
 }
 
-/* Each evaluation reads it anew, which the bytes of a pipe are not there for. */
-static void
-check_eval_place(const char *path)
-{
-	struct stat st;
-	if (strcmp(path, "-") == 0 || (stat(path, &st) == 0 && !S_ISREG(st.st_mode)))
-		cli_die(ERR_USAGE, "--eval %s: must be a file, since it is read at every evaluation", path);
-}
-
 static void
 check_options(const struct train_run *r)
 {
@@ -97,7 +88,7 @@ check_options(const struct train_run *r)
 	train_check_place(r->output);
 	train_check_place(r->log);
 	if (r->eval)
-		check_eval_place(r->eval);
+		cli_need_file(r->eval, "--eval");
 }
 
 static enum row_use
