@@ -20,6 +20,7 @@ struct ten_reader {
 	struct part data, *bulk;
 	struct sections sections;
 	struct buf header, meta, tmp;
+	struct buf rest;            /* payload of blocks without records, so that those read before stay */
 	struct ten_block_info info;
 	uint64_t segment_start;
 	uint64_t segments;          /* complete or begun */
@@ -91,8 +92,8 @@ skip_payload(struct ten_reader *r, const struct hdr *h, struct err *e)
 	uint64_t left = h->payload, chunk = UINT64_C(1) << h->chunk_log2;
 	for (uint32_t i = 0; left; i++) {
 		size_t n = left < chunk ? (size_t)left : (size_t)chunk;
-		r->data.payload.n = 0;
-		if (take(r, &r->data.payload, n, e) || chunk_verify(&r->sections, i, r->data.payload.p, n, e))
+		r->rest.n = 0;
+		if (take(r, &r->rest, n, e) || chunk_verify(&r->sections, i, r->rest.p, n, e))
 			return -1;
 		left -= n;
 	}
@@ -126,16 +127,16 @@ read_bulk(struct ten_reader *r, const struct hdr *h, uint32_t *field, struct err
 static int
 read_index(struct ten_reader *r, const struct hdr *h, struct err *e)
 {
-	if (read_payload(r, h, &r->data.payload, e))
+	if (read_payload(r, h, &r->rest, e))
 		return -1;
-	return segment_index(&r->seg, &r->sections, r->data.payload.p, e);
+	return segment_index(&r->seg, &r->sections, r->rest.p, e);
 }
 
 static int
 read_end(struct ten_reader *r, const struct hdr *h, struct err *e)
 {
-	r->data.payload.n = 0;
-	if (take(r, &r->data.payload, 64, e) || segment_end(&r->seg, h, r->data.payload.p, e))
+	r->rest.n = 0;
+	if (take(r, &r->rest, 64, e) || segment_end(&r->seg, h, r->rest.p, e))
 		return -1;
 	return 0;
 }
@@ -375,6 +376,7 @@ ten_reader_free(struct ten_reader *r)
 	free(r->columns);
 	free(r->sections.s);
 	buf_free(&r->data.payload);
+	buf_free(&r->rest);
 	buf_free(&r->data.raw);
 	buf_free(&r->header);
 	buf_free(&r->meta);

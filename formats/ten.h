@@ -181,7 +181,7 @@ void ten_reader_own(struct ten_reader *r);
 const struct ten_head *ten_reader_head(const struct ten_reader *r); /* of the first segment */
 const char *ten_reader_name(const struct ten_reader *r);
 /* Next record: 1 and `values` (nfields entries) filled, 0 at the end of a complete stream, -1.
- * The data is borrowed until the next call. Later segments must have the same schema, and the
+ * The data is borrowed until the next call that gives a record. Later segments must have the same schema, and the
  * same KVs `tokenizer` and `template`. ABORT: -1, ERR_UPSTREAM with the tool and its message. */
 int ten_read(struct ten_reader *r, struct ten_value *values, struct err *e);
 uint64_t ten_reader_record(const struct ten_reader *r); /* records read so far */

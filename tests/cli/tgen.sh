@@ -94,6 +94,9 @@ fails "a chat prompt to cut" 2 tgen -m m.ten --chat --truncate --prompt a
 tinit -q --layers 1 --heads 1 --width 8 --context 1 --vocab vocab.ten -o c1.ten
 run "a context of one token" 3 '' '~^tgen: the model.s context of 1 has no room for a prompt' tgen -m c1.ten --truncate --prompt abc
 run "a model that was cut off is named once" 3 '' '~^tgen: standard input: [^:]*: the stream ends' sh -c 'head -c 3000 m.ten | tgen -m - --prompt a'
+run "or only of its end" 3 '' '~^tgen: standard input: [^:]*: the stream ends' sh -c 'head -c -64 m.ten | tgen -m - --prompt a'
+run "two models, one behind the other" 3 '' '~^tgen: standard input: a model has one record, this stream has more$' sh -c 'cat m.ten m.ten | tgen -m - --prompt a'
+is "whole from a pipe" "$(cat m.ten | tgen -q -m - -n 5 --temperature 0 --prompt a | md5sum)" "$(tgen -q -m m.ten -n 5 --temperature 0 --prompt a | md5sum)"
 fails "no lines" 3 tgen -m m.ten --lines /dev/null
 seq 1 99 >long
 run "a long prompt" 3 '' '~prompt 1 has [0-9]+ tokens, which leaves no room in the model.s context of 48' tgen -m m.ten long

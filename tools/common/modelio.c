@@ -70,7 +70,14 @@ read_record(struct model_file *m, struct err *e)
 		return ten_map_get(m->map, 0, m->values, e);
 	}
 	int got = ten_read(m->reader, m->values, e);
-	return got > 0 ? 0 : got == 0 ? err_set(e, ERR_DATA, "%s: the stream has no record", m->path) : -1;
+	if (got <= 0)
+		return got == 0 ? err_set(e, ERR_DATA, "%s: the stream has no record", m->path) : -1;
+	struct ten_value *more = mem_zalloc(m->head.nfields, sizeof *more, "fields", e);
+	if (!more)
+		return -1;
+	got = ten_read(m->reader, more, e); /* to the END: what was cut off is no model */
+	free(more);
+	return got > 0 ? err_set(e, ERR_DATA, "%s: a model has one record, this stream has more", m->path) : got;
 }
 
 static int
