@@ -153,7 +153,8 @@ broken 'it is not there' 4 'ended with status 127' '{ no-such-program; } 2>/dev/
 broken 'it hangs' 4 'said nothing for 0.5 seconds, after 2 of 8 answers' 'read a; echo 1; echo 2; sleep 1000 & sleep 1000' --reward-timeout 0.5
 broken 'it says too little' 4 'ended with status 0 after 7 of 8 answers' 'read l; for i in 1 2 3 4 5 6 7; do echo $i; done; sleep 1000 >/dev/null &'
 broken 'it closes its output' 4 'by closing its output after 1 of 8' 'read l; echo 1; exec >/dev/null; sleep 1000'
-broken 'it says too much' 3 'more answers than it was asked for' 'while read l; do echo 1; echo 2; done'
+# one write, so that the ninth is there with the eighth
+broken 'it says too much' 3 'more answers than it was asked for' 'read l; printf "1\\n%.0s" 1 2 3 4 5 6 7 8 9; sleep 1000'
 broken 'it speaks unasked' 3 "more answers than it was asked for|.ready' is not a number" 'echo ready; sleep 1000'
 broken 'too much at the end' 3 'after step 5: .*more answers than' 'while read l; do echo 1; done; echo 2'
 broken 'it says no number' 3 "answer 1 of 8: .good' is not a number" 'while read l; do echo good; done'
