@@ -124,18 +124,19 @@ rm -f x.ten x.txt
 
 # ---- progress: at a terminal, of the last tool of a pipeline ----
 if command -v script >/dev/null; then
-	live() { # COMMAND INPUT: the live lines of the command, whose input takes its time between two parts
-		script -qec "(cat $2; sleep 0.3; cat $2) | $1" /dev/null </dev/null | tr '\r' '\n' | grep -c '^[a-z]*: [0-9/]* [a-z]*[A-Z]*, [0-9.e+]*/s'
+	live() { # COMMAND INPUT: whether the command draws a live line, when its input takes its time between two parts
+		script -qec "(cat $2; sleep 0.3; cat $2) | $1" /dev/null </dev/null | tr '\r' '\n' |
+		    grep -q '^[a-z]*: [0-9/]* [a-z]*[A-Z]*, [0-9.e+]*/s' && echo yes || echo no
 	}
 	for c in 'ttok -m vocab.ten -o live.ten' 'timport --format text -o live.ten'; do
-		is "${c%% *} shows how far it is" "$(live "$c" stories.txt)" 1
+		is "${c%% *} shows how far it is" "$(live "$c" stories.txt)" yes
 	done
 	for c in 'ttok -d -m vocab.ten -o live.txt' 'tpack -l 32 -o live.ten' 'tshuf -o live.ten' 'tsplit --parts a=1 -o live' \
 	    'tmask -m vocab.ten --policy prefix -o live.ten' 'taug -m vocab.ten -o live.ten delete:0.1' 'tdedup -o live.ten' 'tpack -l 32 >live.ten' 'tcat -o live.ten'; do
-		is "$c shows how far it is" "$(live "$c" all.ten)" 1
+		is "$c shows how far it is" "$(live "$c" all.ten)" yes
 	done
 	for c in 'tpack -l 32 | cat >live.ten' 'tshuf -q -o live.ten' 'tcat | cat >live.ten'; do
-		is "$c does not" "$(live "$c" all.ten)" 0
+		is "$c does not" "$(live "$c" all.ten)" no
 	done
 	script -qec 'timeout -s INT 1 tmask -m vocab.ten --policy prefix --epochs 1000000 -o live.ten all.ten' /dev/null </dev/null >out 2>&1
 	is 'tmask goes on until it is stopped' $? 124
