@@ -1,8 +1,7 @@
 #!/bin/bash
 # Sentiment of whole sentences, SST-2, beside fastText: tests/bench/long/sst2.sh [FOLDER [KEPT]], where FOLDER has train.tsv,
 # dev.tsv and test.tsv (sentence, tab, label). Both learn from the same 6,920 labelled sentences, and both are chosen by the dev
-# part from a few settings; the test part is looked at once. fastText needs Debian's fasttext; it is shown as it is, and with vectors
-# of words that it has learnt from the text without labels that ours learns from, too. Ours is a causal model, pre-trained
+# part from a few settings; the test part is looked at once. fastText needs Debian's fasttext. Ours is a causal model, pre-trained
 # on the sentences and on reviews of films without labels: REVIEWS is a folder with a text file for each, such as train/unsup of the
 # Large Movie Review Dataset (Maas et al., 2011, Learning Word Vectors for Sentiment Analysis). Without them it learns from the
 # sentences alone. With them that takes an hour and a half on two cores; the model is left in KEPT, and is taken from there when it
@@ -32,18 +31,12 @@ fast() { # OPTION...
 	tell "fasttext $*" "$d" "$t" "$took"
 	[ $# = 0 ] || echo "$d $t $*" >>fast.txt
 }
-sweep() { # WHAT OPTION...
-	local what=$1
-	shift
-	rm -f fast.txt
-	for lr in 0.1 0.5 1; do for e in 5 10 25; do for n in 1 2; do fast -lr $lr -epoch $e -wordNgrams $n "$@"; done; done; done
-	read -r d t options <<<"$(best fast.txt)"
-	tell "$what, chosen by dev: $options" "$d" "$t" 0
-}
 if command -v fasttext >/dev/null; then
 	for p in train dev test; do awk -F'\t' '{ print "__label__" $2 " " $1 }' "$data/$p.tsv" >$p.ft; done
 	fast
-	sweep fasttext
+	for lr in 0.1 0.5 1; do for e in 5 10 25; do for n in 1 2; do fast -lr $lr -epoch $e -wordNgrams $n; done; done; done
+	read -r d t what <<<"$(best fast.txt)"
+	tell "fasttext, chosen by dev: $what" "$d" "$t" 0
 else
 	echo 'sst2: fasttext is not installed'
 fi
@@ -73,13 +66,6 @@ else
 	echo 'sst2: no folder of reviews in REVIEWS: the sentences alone'
 fi
 cat reviews.txt sentences.txt sentences.txt sentences.txt >corpus.txt
-# ---- fastText, with vectors of the words in the same text ----
-if command -v fasttext >/dev/null; then
-	processor fasttext skipgram -input corpus.txt -output vectors -dim 100 -thread 1
-	tell 'fasttext, vectors' 0 0 "$took"
-	sweep 'fasttext with vectors' -dim 100 -pretrainedVectors vectors.vec
-fi
-
 # ---- the causal model ----
 tvocab -q --split line -n 12000 corpus.txt -o vocab.ten
 for i in 1 2 3; do cat sentences.txt; done | shuf --random-source=vocab.ten | cat reviews.txt - |
