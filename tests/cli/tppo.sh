@@ -37,7 +37,7 @@ ok 'the coefficient follows the KL' sh -c "tdump --csv -f objective/kl_coef run1
 run 'one pass over all at once' 0 '' '~^tppo: steps=1 prompts=[0-9]+ dropped=0 episodes=32 epochs=0 tokens_trained=[0-9]+$' \
 	tppo -m gpt.ten --reward "$letter" -n 16 --prompt-length 6 -b 32 --steps 1 --epochs 1 --log one.log -o one.ten train.ten
 is 'the first ratio is 1, exactly' "$(column one.log val/ratio) $(column one.log policy/approxkl_avg) $(column one.log val/clipfrac_avg)" '1 0 0'
-run 'an update ends early' 0 '' '' ppo --steps 3 --epochs 9 --target-kl 0.001 --log early.log -o x.ten train.ten
+run 'an update ends early' 0 '' '' ppo --steps 3 --epochs 9 --target-kl 1e-5 --log early.log -o x.ten train.ten
 is 'after an epoch' "$(column early.log epochs | sort -u)" 1
 run 'adapters alone' 0 '' '' ppo --steps 4 --lora 2 -o lora.ten train.ten
 is 'the model under them stays' "$(tgraft -q --drop-lora lora.ten | tgraft -q --drop-head value - | tgen -q -m - --prompt 'The ' --temperature 0 -n 9)" "$(tgen -q -m gpt.ten --prompt 'The ' --temperature 0 -n 9)"
