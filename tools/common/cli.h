@@ -148,6 +148,8 @@ void cli_note_input(int fd, const char *name);
 /* The same of all operands (NULL after the last; none: standard input), before they are read. What is no regular file is not
  * opened: a pipe that is opened and closed has lost what was in it. Refuses what cannot be opened. */
 void cli_note_files(char *const *paths);
+/* Whether an input can be read only once: standard input, and what is neither a file nor a folder, of which opening says enough. */
+bool cli_is_stream(const char *path);
 /* Refuses, as a usage error, what can be read only once; `what` is the option that reads it several times. */
 void cli_need_file(const char *path, const char *what);
 

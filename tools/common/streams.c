@@ -153,9 +153,8 @@ cli_note_input(int fd, const char *name)
 	s->noted[s->nnoted++] = in;
 }
 
-/* Neither a file nor a folder, of which opening says enough: what is read from it is gone. */
-static bool
-is_stream(const char *path)
+bool
+cli_is_stream(const char *path)
 {
 	struct stat st;
 	return cli_is_standard(path) || (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode));
@@ -166,7 +165,7 @@ cli_note_files(char *const *paths)
 {
 	for (size_t i = 0; i == 0 || paths[i]; i++) {
 		const char *name = paths[i];
-		int fd = !cli_is_standard(name) && is_stream(name) ? -1 : cli_input(name, &name);
+		int fd = !cli_is_standard(name) && cli_is_stream(name) ? -1 : cli_input(name, &name);
 		cli_note_input(fd, name);
 		if (fd > STDIN_FILENO)
 			close(fd);
@@ -178,7 +177,7 @@ cli_note_files(char *const *paths)
 void
 cli_need_file(const char *path, const char *what)
 {
-	if (is_stream(path))
+	if (cli_is_stream(path))
 		cli_die(ERR_USAGE, "%s reads its input several times: it needs a file, which %s is not", what,
 		    cli_is_standard(path) ? "standard input" : path);
 }

@@ -1,8 +1,6 @@
 /* Training as one of several ranks: what is decided together, and what rank 0 does for all. */
 #include <omp.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/trainloop.h"
@@ -22,8 +20,7 @@ leave(int status)
 static void
 need_file(const char *path, const char *what, size_t ranks)
 {
-	struct stat st;
-	if (!path || strcmp(path, "-") == 0 || (stat(path, &st) == 0 && !S_ISREG(st.st_mode)))
+	if (cli_is_stream(path))
 		cli_die(ERR_USAGE, "%zu ranks cannot share a pipe: %s must be a file", ranks, what);
 }
 
